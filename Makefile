@@ -1,0 +1,96 @@
+# The newcomer's commands. Everything they need is installed by them, under .venv/ and build/.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3.11
+BUILD := build
+UV := $(BUILD)/venvs/tools/bin/uv
+BIN := .venv/bin
+export UV_SYSTEM_CERTS := 1
+export UV_LINK_MODE := hardlink
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
+
+.PHONY: help
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# --- set-up -------------------------------------------------------------------------------------------------------
+
+.PHONY: setup
+setup: $(BUILD)/.system .venv/.ready $(BUILD)/layer/.ready $(BUILD)/venvs/sidecar/.ready $(BUILD)/venvs/strategy/.ready
+
+$(BUILD)/.system: infra/local/prerequisites.sh
+	bash infra/local/prerequisites.sh $(PYTHON)
+	@mkdir -p $(@D) && touch $@
+
+$(UV): $(BUILD)/.system
+	$(PYTHON) -m venv $(BUILD)/venvs/tools
+	$(BUILD)/venvs/tools/bin/pip install --quiet --disable-pip-version-check uv==0.13.8
+	@touch $@
+
+.venv/.ready: requirements-dev.txt $(UV)
+	$(UV) venv --quiet --clear --python $(PYTHON) .venv
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.txt
+	@touch $@
+
+# The layer as Lambda unpacks it: the very folder that the assembly deploys and that local workers import.
+$(BUILD)/layer/.ready: layers/requirements.txt $(UV)
+	rm -rf $(BUILD)/layer
+	$(UV) pip install --quiet --target $(BUILD)/layer/python --python $(PYTHON) --python-version 3.11 \
+	    --python-platform x86_64-manylinux2014 --only-binary :all: --require-hashes -r layers/requirements.txt
+	@touch $@
+
+# The two environments of a job's pod; inside a container either is mounted at /opt/venv.
+$(BUILD)/venvs/%/.ready: container_runner/requirements-%.txt $(UV)
+	$(UV) venv --quiet --clear --python $(PYTHON) $(@D)
+	$(UV) pip sync --quiet --python $(@D)/bin/python --require-hashes $<
+	echo /opt/tapedeck > $(@D)/lib/python3.11/site-packages/tapedeck.pth
+	$(@D)/bin/python -m compileall -q $(@D)/lib || true
+	@touch $@
+
+.PHONY: lock
+lock: $(UV) ## Write the pinned requirement files from pyproject.toml
+	lock() { $(UV) pip compile --quiet --python-version 3.11 --generate-hashes --custom-compile-command "make lock" "$$@"; }; \
+	lock pyproject.toml -o requirements.txt; \
+	lock pyproject.toml --group dev -o requirements-dev.txt; \
+	lock --group layer --python-platform x86_64-manylinux2014 --only-binary :all: -o layers/requirements.txt; \
+	for half in sidecar strategy; do lock --group $$half --python-platform x86_64-manylinux_2_28 --only-binary :all: \
+	    -o container_runner/requirements-$$half.txt; done
+
+# --- run ----------------------------------------------------------------------------------------------------------
+
+.PHONY: synth demo up down doctor
+synth: setup ## Synthesise the CDK app, offline, into build/cdk.out
+	$(BIN)/python app.py
+
+demo: setup ## Run the whole platform once on real data and show the report
+	@$(BIN)/python -m infra.local.demo
+
+up: setup ## Start the local stack and leave it running
+	@$(BIN)/python -m infra.local up
+
+down: ## End the local stack that `make up` left running
+	@$(BIN)/python -m infra.local down
+
+doctor: setup ## Say what this machine can do: sandbox engine, cgroups, ports, PostgreSQL
+	@$(BIN)/python -m infra.local doctor
+
+# --- test ---------------------------------------------------------------------------------------------------------
+
+.PHONY: lint test test-fast bench
+lint: setup ## ruff, mypy (strict) and the import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PYTHONPATH=.:layers:container_runner $(BIN)/lint-imports
+
+test-fast: setup ## Tests that need neither the sandbox nor the stack
+	$(BIN)/pytest tests/unit tests/component tests/infra
+
+test: lint ## Everything
+	$(BIN)/pytest
+
+bench: setup ## Measure; writes benchmarks/results/latest.json
+	$(BIN)/python -m benchmarks

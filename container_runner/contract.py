@@ -1,0 +1,117 @@
+"""What crosses the trust line between sidecar and strategy: folders, file names, byte formats, bounds.
+
+The sidecar (trusted) writes below ``/exchange/in``, which the strategy mounts read-only; the strategy (hostile) writes
+below ``/exchange/out``. A file appears by rename, so a name that exists is complete. The sidecar looks only for the
+name that it expects next and reads fixed-width bytes: there is no parser on its side but for `failure.json`, which is
+bounded and read strictly.
+
+in/   run.json               what to run (schema: `Run`)
+      source/NAME            the submitted file
+      chunk-000000.json      header of a chunk (schema: `ChunkHeader`); appears after the .bin
+      chunk-000000.bin       its arrays, each at a 64-byte boundary
+      stop                   no more chunks: leave with code 0
+out/  hello.bin              HELLO: magic, version, lookback (bars)
+      decisions-000000.bin   float64, little endian, rows x symbols, C order; rows without the lookback
+      failure.json           the strategy's own failure (schema: `Failure`)
+      exit.bin               EXIT: the strategy process's wait status, written by the launcher
+      log-stdout-000000.bin  raw bytes of a stream, at most LOG_SEGMENT_BYTES; the sidecar removes what it has read
+      log-stderr-000000.bin
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import Literal, TypedDict
+
+IN = "/exchange/in"
+OUT = "/exchange/out"
+
+HELLO = struct.Struct("<4sIQ")  # magic b"TDK1", version 1, lookback in bars
+HELLO_MAGIC = b"TDK1"
+HELLO_VERSION = 1
+EXIT = struct.Struct("<4si")  # magic b"EXIT", wait status as of os.waitpid
+EXIT_MAGIC = b"EXIT"
+
+LOG_SEGMENT_BYTES = 64 * 1024
+LOG_SEGMENTS_WAITING = 64  # per stream; beyond it the launcher drops and counts
+FAILURE_BYTES = 64 * 1024
+MAX_LOOKBACK_BARS = 1_000_000
+ALIGN = 64
+
+POLL_FIRST_S = 0.001
+POLL_LAST_S = 0.020
+
+LOG_NAME = re.compile(r"log-(stdout|stderr)-([0-9]{6})\.bin")
+
+FIELDS = ("open", "high", "low", "close", "volume")
+
+Level = Literal["weights", "main"]
+Kind = Literal["script", "notebook", "zip"]
+
+
+class Run(TypedDict):
+    """`in/run.json`: all that the strategy's process needs to know. No secret, no address, no other's name."""
+
+    kind: Kind
+    source: str  # file name below in/source
+    level: Level
+    class_name: str | None  # None: a top-level `main(run)`
+    params: dict[str, int | float | str | bool]
+    symbols: list[str]
+    fields: list[str]  # a subset of FIELDS, in FIELDS' order
+    dataset: str
+    snapshot: str
+    start: str  # session dates, ISO, both inclusive
+    end: str
+    seed: int
+    chunks: int
+
+
+class ArraySpec(TypedDict):
+    """Where one array lies in `chunk-N.bin`."""
+
+    name: str  # "ts" (int64, us UTC, bar start), "session" (int32, days since 1970-01-01), or a field / "raw." + field
+    dtype: Literal["<i8", "<i4", "<f8"]
+    shape: list[int]  # [rows] or [rows, symbols]; rows include the lookback
+    offset: int
+
+
+class ChunkHeader(TypedDict):
+    """`in/chunk-N.json`."""
+
+    index: int
+    rows: int  # bars to decide on: the last `rows` of each array
+    lookback: int  # bars of history before them (may be fewer than asked for at the start of the data)
+    arrays: list[ArraySpec]
+
+
+class Failure(TypedDict):
+    """`out/failure.json`: what the strategy's process says of its own failure; a claim, shown as such."""
+
+    kind: Literal["CODE", "OUT_OF_MEMORY", "LIMIT"]
+    message: str
+    file: str | None
+    line: int | None  # line of the submitted file; for a notebook of the cell
+    cell: int | None
+    traceback: str
+
+
+def chunk_header(index: int) -> str:
+    """Return the name of a chunk's header below `IN`."""
+    return f"chunk-{index:06}.json"
+
+
+def chunk_data(index: int) -> str:
+    """Return the name of a chunk's arrays below `IN`."""
+    return f"chunk-{index:06}.bin"
+
+
+def decisions(index: int) -> str:
+    """Return the name of a chunk's decisions below `OUT`."""
+    return f"decisions-{index:06}.bin"
+
+
+def log_segment(stream: str, seq: int) -> str:
+    """Return the name of a log segment below `OUT`."""
+    return f"log-{stream}-{seq:06}.bin"
