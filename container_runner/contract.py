@@ -97,6 +97,151 @@ class Failure(TypedDict):
     traceback: str
 
 
+FailureKind = Literal[
+    "CODE",  # the user's code failed: file and line
+    "OUT_OF_MEMORY",  # peak and limit
+    "TIMEOUT",
+    "DATA",  # symbol and dates
+    "LIMIT",  # which
+    "TAMPERED",
+    "SPOT_LOST",  # does not count as a try
+    "PLATFORM",  # ours: retried
+]
+EventType = Literal["STARTED", "PROGRESS", "COMPLETED", "FAILED", "DRAINED"]
+
+
+class CodeRef(TypedDict):
+    """The sealed code: the object under its digest."""
+
+    key: str
+    digest: str  # SHA-256, hex
+    name: str
+    kind: Kind
+
+
+class EngineRef(TypedDict):
+    """Engine version and settings of a run; money in the dataset's currency, costs in basis points of traded value."""
+
+    version: str
+    cash: float
+    accounts: Literal["one", "sleeves"]
+    size_at: Literal["decision", "fill"]
+    rebalance: Literal["change", "day", "month"]
+    leverage: float
+    fractional: bool
+    commission_bps: float
+    slippage_bps: float
+
+
+class RunManifest(TypedDict):
+    """`runs/{job}/run.json`: everything that a run's bytes depend on, and nothing else (no job id, no time).
+
+    Stored as canonical JSON (sorted keys, no blanks, UTF-8); its digest is the SHA-256 of those bytes.
+    """
+
+    schema: int  # 1
+    code: CodeRef
+    level: Level
+    class_name: str | None
+    params: dict[str, int | float | str | bool]
+    fields: list[str]
+    dataset: str
+    snapshot: str
+    calendar: str  # "XNYS" or "24/7"
+    bar: str  # "1d", "1h", "1m"
+    symbols: list[str]
+    start: str  # session dates, ISO, both inclusive
+    end: str
+    adjust: Literal["split", "raw", "total"]
+    chunks: list[tuple[str, str]]  # first and last session of each chunk
+    engine: EngineRef
+    seed: int
+    risk_free: float  # annual
+    metric_schema: int
+    sidecar_image: str
+    strategy_image: str
+
+
+class Progress(TypedDict):
+    """How far a run is, in bars."""
+
+    done: int
+    total: int
+    session: str | None  # the last session decided
+
+
+class RunFailure(TypedDict):
+    """Why a run failed and whose fault it is; `detail` holds the user's own file, line, cell and traceback for CODE."""
+
+    kind: FailureKind
+    message: str
+    file: str | None
+    line: int | None
+    cell: int | None
+    traceback: str | None
+
+
+class ResultRef(TypedDict):
+    """The result that COMPLETED pins."""
+
+    key: str
+    version_id: str | None
+    sha256: str
+
+
+class Event(TypedDict):
+    """`runs/{job}/{attempt}/events/{seq}.json`; PROGRESS carries `progress`, FAILED `failure`, COMPLETED `result`."""
+
+    schema: int  # 1
+    job: str
+    attempt: int
+    seq: int
+    type: EventType
+    at: str  # ISO 8601, UTC, microseconds
+    progress: Progress | None
+    failure: RunFailure | None
+    result: ResultRef | None
+
+
+class ArtifactRef(TypedDict):
+    """An artifact below `runs/{job}/{attempt}/artifacts/`."""
+
+    key: str
+    sha256: str
+    bytes: int
+
+
+class Usage(TypedDict):
+    """What an attempt took; null where the machine does not tell."""
+
+    peak_memory_bytes: int | None
+    cpu_seconds: float | None
+    sandbox: str | None  # "runsc ptrace", ...
+
+
+class Result(TypedDict):
+    """`runs/{job}/{attempt}/result.json`, written after every artifact."""
+
+    schema: int  # 1
+    job: str
+    attempt: int
+    manifest_digest: str
+    decisions_digest: str  # SHA-256 over the sealed decisions, chunk by chunk
+    result_digest: str  # SHA-256 over decisions, fills and equity: equal runs are equal here
+    causality: Literal["by_construction", "audited", "unchecked"]
+    snapshot: str
+    metrics: dict[str, object]  # see tapedeck.metrics: values, reasons of nulls, conventions
+    artifacts: dict[str, ArtifactRef]  # equity.csv, trades.csv, metrics.json, actions.json
+    dropped_decisions: int
+    warnings: list[str]
+    started_at: str
+    first_bar_at: str
+    finished_at: str
+    bars: int
+    log_parts: int
+    usage: Usage
+
+
 def chunk_header(index: int) -> str:
     """Return the name of a chunk's header below `IN`."""
     return f"chunk-{index:06}.json"

@@ -1,0 +1,1 @@
+"""One file a Lambda handler: event in, one call, response out."""

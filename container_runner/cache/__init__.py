@@ -1,0 +1,1 @@
+"""The node's cache daemon: the only writer of the cache."""

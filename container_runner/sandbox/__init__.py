@@ -1,0 +1,1 @@
+"""What runs in the strategy's container, and the policy that holds it."""

@@ -1,0 +1,1 @@
+"""Tapedeck: replay the market for a strategy."""

@@ -1,0 +1,1 @@
+"""The control plane: what happens to a job between its submission and its report."""

@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.policy import Policy
-
 from backtest import layout
+from sandbox.policy import Policy
 
 TOKEN_AUDIENCE = "tapedeck-credentials"
 TOKEN_DIR = "/var/run/secrets/tapedeck"
