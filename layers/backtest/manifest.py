@@ -112,6 +112,7 @@ def _sidecar(attempt: Attempt, settings: ClusterSettings, policy: Policy) -> dic
         "JOB_ID": attempt.job,
         "ATTEMPT": str(attempt.attempt),
         "MANIFEST_DIGEST": attempt.manifest_digest,
+        "DEADLINE_SECONDS": str(attempt.deadline_seconds),
         "RUNS_BUCKET": settings.runs_bucket,
         "MARKET_BUCKET": settings.market_bucket,
         "AWS_REGION": settings.region,
