@@ -28,6 +28,7 @@ class Policy:
     volumes: dict[str, int]
     process: dict[str, int]
     environment: dict[str, str]
+    denied_syscalls: tuple[str, ...]
     logs: dict[str, int]
     source: dict[str, int]
 
@@ -45,6 +46,7 @@ def load() -> Policy:
         volumes=raw["volumes"],
         process=raw["process"],
         environment=raw["environment"],
+        denied_syscalls=tuple(raw["syscalls"]["denied"]),
         logs=raw["logs"],
         source=raw["source"],
     )

@@ -1,0 +1,80 @@
+"""The first thing that runs in the strategy's container, here and in the cluster alike.
+
+It confines itself, starts the strategy's host as its child, cuts the child's output into log segments and says last, in
+`exit.bin`, how the child ended. It is as hostile as its child: the same uid, and what it writes is a claim.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+import contract
+from sandbox import policy
+from sandbox.confine import confine
+from sandbox.pump import Segments, pump
+
+EXIT_NOT_CONFINED = 78  # the platform's failure: nothing of the strategy has run
+# -s -P is -I without -E: the environment is the policy's, whole and ours, and PYTHONHASHSEED must hold in it.
+HOST = [sys.executable, "-s", "-P", "-B", "-u", "-m", "sandbox.runner"]
+
+
+def run(command: Sequence[str], environment: dict[str, str], out: Path) -> int:
+    """Run `command` to its end, its output and its exit in `out`; return its wait status."""
+    child = subprocess.Popen(  # noqa: S603  the command is ours
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+    )
+    assert child.stdout is not None and child.stderr is not None
+    streams = {child.stdout.fileno(): Segments(out, "stdout"), child.stderr.fileno(): Segments(out, "stderr")}
+    for fd in streams:
+        os.set_blocking(fd, False)
+    status: list[int] = []
+
+    def ended() -> bool:
+        pid, code = os.waitpid(child.pid, os.WNOHANG)
+        if pid:
+            status.append(code)
+            child.returncode = os.waitstatus_to_exitcode(code)
+        return bool(pid)
+
+    def forward(number: int, _: FrameType | None) -> None:
+        if not status:
+            os.kill(child.pid, number)
+
+    wake, woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGTERM, forward)
+    pump(streams, wake, ended)
+    _write_exit(out, status[0])
+    return status[0]
+
+
+def _write_exit(out: Path, status: int) -> None:
+    temporary = out / "exit.bin.tmp"
+    try:
+        temporary.write_bytes(contract.EXIT.pack(contract.EXIT_MAGIC, status))
+        temporary.rename(out / "exit.bin")
+    except OSError as error:  # the strategy filled or blocked its own folder: the container's exit code still says it
+        print(f"exit.bin: {error}", file=sys.stderr)  # noqa: T201
+
+
+def main() -> int:
+    """Confine, run the strategy's host, return the code to leave with: the child's, or 128 + its signal."""
+    rules = policy.load()
+    try:
+        confine(rules)
+    except (OSError, KeyError, ValueError) as error:
+        print(f"cannot confine the strategy: {error}", file=sys.stderr)  # noqa: T201
+        return EXIT_NOT_CONFINED
+    code = os.waitstatus_to_exitcode(run(HOST, rules.environment, Path(contract.OUT)))
+    return code if code >= 0 else 128 - code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

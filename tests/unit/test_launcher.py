@@ -1,0 +1,124 @@
+"""The launcher's run: output in segments, the exit last, bounded whatever the child prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import contract
+from sandbox.pump import Segments
+
+LAUNCH = """
+import json, resource, sys
+from pathlib import Path
+from sandbox import launcher
+status = launcher.run([sys.executable, "-c", sys.argv[1]], {"ONLY": "this"}, Path(sys.argv[2]))
+print(json.dumps([status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
+"""
+
+
+def start(code: str, out: Path) -> subprocess.Popen[str]:
+    launch = f"import sys; sys.path[:0] = {sys.path!r}\n{LAUNCH}"
+    return subprocess.Popen([sys.executable, "-c", launch, code, str(out)], stdout=subprocess.PIPE, text=True)
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, int]:
+    """Return the child's wait status and the launcher's peak memory in KiB."""
+    output, _ = process.communicate(timeout=30)
+    status, peak = json.loads(output)
+    return int(status), int(peak)
+
+
+def log(out: Path, stream: str) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(out.glob(f"log-{stream}-*.bin")))
+
+
+def test_both_streams_and_the_exit_arrive_in_their_own_files(tmp_path: Path) -> None:
+    code = "import os, sys; print(sorted(os.environ)); print('bad', file=sys.stderr); sys.exit(3)"
+    status, _ = finish(start(code, tmp_path))
+    assert os.waitstatus_to_exitcode(status) == 3
+    assert log(tmp_path, "stdout") in (b"['ONLY']\n", b"['LC_CTYPE', 'ONLY']\n")  # python coerces the C locale
+    assert log(tmp_path, "stderr") == b"bad\n"
+    assert contract.EXIT.unpack((tmp_path / "exit.bin").read_bytes()) == (contract.EXIT_MAGIC, status)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["exit.bin", "log-stderr-000000.bin", "log-stdout-000000.bin"]
+
+
+def test_a_line_shows_while_the_child_still_runs_and_sigterm_reaches_it(tmp_path: Path) -> None:
+    code = "import signal, sys; signal.signal(15, lambda *_: sys.exit(75)); print('here', flush=True); signal.pause()"
+    process = start(code, tmp_path)
+    deadline = time.monotonic() + 10
+    while log(tmp_path, "stdout") != b"here\n" and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.terminate()
+    status, _ = finish(process)
+    assert os.waitstatus_to_exitcode(status) == 75
+    assert log(tmp_path, "stdout") == b"here\n"
+
+
+def test_a_signal_that_ends_the_child_is_told(tmp_path: Path) -> None:
+    status, _ = finish(start("import os; os.kill(os.getpid(), 9)", tmp_path))
+    assert os.waitstatus_to_exitcode(status) == -9
+
+
+def test_a_flood_that_nobody_reads_costs_neither_disk_nor_memory_nor_the_end(tmp_path: Path) -> None:
+    code = "import os\nfor _ in range(4096): os.write(1, b'x' * 65535 + b'\\n')\nos.write(1, b'last line\\n')"
+    started = time.monotonic()
+    status, peak = finish(start(code, tmp_path))
+    rate = 256 / (time.monotonic() - started)
+    assert status == 0
+    assert peak < 64 * 1024
+    assert len(list(tmp_path.glob("log-*"))) <= contract.LOG_SEGMENTS_WAITING + 2
+    assert all(path.stat().st_size <= contract.LOG_SEGMENT_BYTES for path in tmp_path.iterdir())
+    assert b"bytes of stdout are missing here" in log(tmp_path, "stdout")
+    assert rate > 100, f"{rate:.0f} MB/s"
+
+
+def test_a_reader_that_keeps_up_gets_every_byte_in_order(tmp_path: Path) -> None:
+    code = "import os\nfor i in range(2000): os.write(1, b'%06d ' % i * 64); __import__('time').sleep(0.0005)"
+    process = start(code, tmp_path)
+    got = b""
+    while process.poll() is None or list(tmp_path.glob("log-*.bin")):
+        for path in sorted(tmp_path.glob("log-stdout-*.bin")):
+            got += path.read_bytes()
+            path.unlink()
+        time.sleep(0.005)
+    finish(process)
+    assert got == b"".join(b"%06d " % i * 64 for i in range(2000))
+
+
+def test_a_process_left_behind_with_the_pipes_does_not_hold_the_end_up(tmp_path: Path) -> None:
+    code = "import os, time\nif os.fork() == 0: time.sleep(20)\nelse: print('parent')"
+    started = time.monotonic()
+    status, _ = finish(start(code, tmp_path))
+    assert (status, log(tmp_path, "stdout")) == (0, b"parent\n")
+    assert time.monotonic() - started < 10
+
+
+def test_what_was_thrown_away_is_counted_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contract, "LOG_SEGMENTS_WAITING", 1)
+    segments = Segments(tmp_path, "stdout")
+    full = b"a" * contract.LOG_SEGMENT_BYTES
+    segments.feed(full)
+    segments.feed(full)
+    segments.feed(b"b" * 100)
+    (tmp_path / contract.log_segment("stdout", 0)).unlink()
+    segments.feed(b"c")
+    segments.close()
+    text = log(tmp_path, "stdout")
+    assert text.startswith(full + b"\n[tapedeck: 100 bytes of stdout are missing here")
+    assert text.endswith(b"]\nc")
+
+
+def test_a_folder_in_the_way_loses_its_segment_only(tmp_path: Path) -> None:
+    (tmp_path / "log-stdout-000000.bin").mkdir()
+    (tmp_path / "log-stdout-000000.bin" / "x").touch()
+    segments = Segments(tmp_path, "stdout")
+    segments.feed(b"lost")
+    segments.close()
+    assert not list(tmp_path.glob("*.tmp"))
