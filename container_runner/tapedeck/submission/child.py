@@ -1,0 +1,37 @@
+"""The process that parses hostile source: limits itself, reads stdin, answers one JSON object on stdout."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+
+from tapedeck.submission.errors import SubmissionError
+from tapedeck.submission.syntax import DEEP
+
+ANSWER_BYTES = 1024 * 1024
+
+
+def main(name: str, memory_bytes: int, cpu_seconds: int) -> None:
+    """Inspect the source on stdin; the limits hold from before its first byte is read."""
+    limits = {
+        resource.RLIMIT_AS: memory_bytes,
+        resource.RLIMIT_CPU: cpu_seconds,
+        resource.RLIMIT_FSIZE: ANSWER_BYTES,
+        resource.RLIMIT_NOFILE: 32,
+        resource.RLIMIT_CORE: 0,
+    }
+    for limit, value in limits.items():
+        resource.setrlimit(limit, (value, value))
+    sys.stdout.write(json.dumps(_answer(name, sys.stdin.buffer.read()), allow_nan=False))
+
+
+def _answer(name: str, body: bytes) -> dict[str, object]:
+    from tapedeck.submission import reader  # noqa: PLC0415 - after the limits are set
+
+    try:
+        return {"inspection": reader.read(name, body).to_dict()}
+    except SubmissionError as error:
+        return {"error": error.to_dict()}
+    except (RecursionError, MemoryError):
+        return {"error": SubmissionError("TOO_DEEP", DEEP).to_dict()}

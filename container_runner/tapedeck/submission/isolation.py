@@ -1,0 +1,83 @@
+"""Inspects a submission in a child process of its own: hostile source is never parsed in the caller's."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tapedeck.submission.child import ANSWER_BYTES
+from tapedeck.submission.errors import SubmissionError
+from tapedeck.submission.inspection import Inspection
+from tapedeck.submission.reader import kind_of
+from tapedeck.submission.syntax import DEEP
+
+MAX_BYTES = 4 * 1024 * 1024
+_ROOT = Path(__file__).resolve().parents[2]  # the folder that holds the package `tapedeck`
+_START = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from tapedeck.submission.child import main; "
+    "main(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))"
+)
+_TIME = (signal.SIGXCPU, signal.SIGKILL)  # the kernel's answer to the soft and to the hard limit of CPU time
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the child may take."""
+
+    memory_bytes: int = 512 * 1024 * 1024
+    cpu_seconds: int = 10
+    wall_seconds: float = 20.0
+
+
+def inspect_source(name: str, body: bytes, limits: Limits | None = None) -> Inspection:
+    """Return what the submitted file `name` is, without running it; raises `SubmissionError`.
+
+    The child process has no environment, no site packages, and limits on memory, time, files and its answer.
+    """
+    limits = limits or Limits()
+    kind_of(name)
+    if len(body) > MAX_BYTES:
+        message = f"{name} has {len(body):,} bytes; a submission has at most {MAX_BYTES:,}."
+        raise SubmissionError("TOO_LARGE", message)
+    answer = _ask(name, body, limits)
+    error = answer.get("error")
+    if error is not None:
+        raise SubmissionError(**error)
+    return Inspection(**answer["inspection"])
+
+
+def _ask(name: str, body: bytes, limits: Limits) -> dict[str, Any]:
+    command = [sys.executable, "-I", "-S", "-B", "-c", _START, str(_ROOT), name]
+    command += [str(limits.memory_bytes), str(limits.cpu_seconds)]
+    with tempfile.TemporaryFile() as out:  # a file, so that RLIMIT_FSIZE bounds the answer
+        try:
+            done = subprocess.run(  # noqa: S603 - our own interpreter on our own module
+                command,
+                input=body,
+                stdout=out,
+                stderr=subprocess.DEVNULL,
+                timeout=limits.wall_seconds,
+                check=False,
+                env={},
+                cwd="/",
+            )
+        except subprocess.TimeoutExpired:
+            raise SubmissionError("TOO_SLOW", _too_slow(limits)) from None
+        out.seek(0)
+        said = out.read(ANSWER_BYTES)
+    if -done.returncode in _TIME:
+        raise SubmissionError("TOO_SLOW", _too_slow(limits))
+    if done.returncode != 0:  # a crash of the parser, or no memory even to say so
+        raise SubmissionError("TOO_DEEP", DEEP)
+    answer: dict[str, Any] = json.loads(said)
+    return answer
+
+
+def _too_slow(limits: Limits) -> str:
+    return f"Parsing the source did not end within {limits.cpu_seconds} s: make it smaller or plainer."
