@@ -1,0 +1,95 @@
+"""The strategy's side of the shared folders (names and formats: `contract`): polls `in`, writes `out` by rename."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import contract
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Bars to decide on: the last `rows` rows of each array, after `lookback` rows of history. Arrays are read-only."""
+
+    index: int
+    rows: int
+    lookback: int
+    arrays: dict[str, NDArray[Any]]
+
+
+class Exchange:
+    """Both folders, as the strategy's process sees them."""
+
+    def __init__(self, inside: Path = Path(contract.IN), outside: Path = Path(contract.OUT)) -> None:
+        self._in = inside
+        self._out = outside
+
+    def run(self) -> contract.Run:
+        """Wait for and return what to run."""
+        self._wait("run.json")
+        run: contract.Run = json.loads((self._in / "run.json").read_bytes())
+        return run
+
+    def source(self, name: str) -> Path:
+        """Return where the submitted file lies."""
+        return self._in / "source" / name
+
+    def hello(self, lookback: int) -> None:
+        """Say that the strategy is loaded and how many bars of history it wants."""
+        self._write("hello.bin", contract.HELLO.pack(contract.HELLO_MAGIC, contract.HELLO_VERSION, lookback))
+
+    def chunks(self, count: int) -> Iterator[Chunk]:
+        """Yield the chunks as they are handed in; fewer than `count` when the sidecar says stop."""
+        for index in range(count):
+            if not self._wait(contract.chunk_header(index)):
+                return
+            yield self._map(index)
+
+    def decide(self, chunk: Chunk, weights: NDArray[np.float64]) -> None:
+        """Hand over the decisions on a chunk's own rows, shape (rows, symbols)."""
+        self._write(contract.decisions(chunk.index), np.ascontiguousarray(weights, "<f8").tobytes())
+
+    def fail(self, failure: contract.Failure) -> None:
+        """Say why the strategy failed."""
+        body = json.dumps(failure, allow_nan=False).encode()
+        if len(body) > contract.FAILURE_BYTES:
+            body = json.dumps({**failure, "traceback": ""}, allow_nan=False).encode()
+        self._write("failure.json", body)
+
+    def wait_for_stop(self) -> None:
+        """Wait until the sidecar needs nothing more."""
+        self._wait("stop")
+
+    def _wait(self, name: str) -> bool:
+        """Return True once `in/name` is there, False when the sidecar says stop instead."""
+        pause = contract.POLL_FIRST_S
+        while not (self._in / name).exists():
+            if (self._in / "stop").exists():
+                return False
+            time.sleep(pause)
+            pause = min(pause * 1.5, contract.POLL_LAST_S)
+        return True
+
+    def _map(self, index: int) -> Chunk:
+        header: contract.ChunkHeader = json.loads((self._in / contract.chunk_header(index)).read_bytes())
+        with (self._in / contract.chunk_data(index)).open("rb") as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        arrays = {
+            spec["name"]: np.ndarray(spec["shape"], spec["dtype"], buffer=data, offset=spec["offset"])
+            for spec in header["arrays"]
+        }
+        return Chunk(header["index"], header["rows"], header["lookback"], arrays)
+
+    def _write(self, name: str, body: bytes) -> None:
+        temporary = self._out / f"{name}.tmp"
+        temporary.write_bytes(body)
+        temporary.rename(self._out / name)

@@ -1,0 +1,106 @@
+"""The trusted side of the folders that sidecar and strategy share (names and formats: `contract`).
+
+`in` is ours alone to write. Everything in `out` is hostile: a name is opened without following links and without
+waiting, must be a regular file with one link, and is read into our own memory, at most as many bytes as we asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import contract
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+MAX_ENTRIES = 4096  # of `out` that one look takes in; more is the strategy's own loss
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class IrregularError(Exception):
+    """A name in `out` is there but is not what the contract says."""
+
+
+class Exchange:
+    """Both folders of one attempt."""
+
+    def __init__(self, inside: Path, outside: Path) -> None:
+        self._in = inside
+        self._out = os.open(outside, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+    def publish(self, name: str, parts: Iterable[ReadableBuffer]) -> None:
+        """Write the parts to `in/name`; the name appears when all bytes are there."""
+        target = self._in / name
+        target.parent.mkdir(mode=0o755, exist_ok=True)
+        temporary = target.with_name(target.name + ".tmp")
+        with temporary.open("wb") as file:
+            for part in parts:
+                file.write(part)
+        temporary.rename(target)
+
+    def withdraw(self, name: str) -> None:
+        """Remove `in/name` if it is there."""
+        (self._in / name).unlink(missing_ok=True)
+
+    def take(self, name: str, limit: int) -> bytes | None:
+        """Return the bytes of `out/name`, None when there is no such name.
+
+        Raises `IrregularError` when it is no regular file with one link, is unreadable or holds over `limit` bytes.
+        """
+        try:
+            fd = os.open(name, _READ, dir_fd=self._out)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise IrregularError(f"{name} cannot be opened: {error.strerror}") from error
+        try:
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+                raise IrregularError(f"{name} is not a regular file with one link")
+            if found.st_size > limit:
+                raise IrregularError(f"{name} holds {found.st_size} bytes, at most {limit} are taken")
+            return _read(fd, limit)
+        finally:
+            os.close(fd)
+
+    def discard(self, name: str) -> None:
+        """Remove `out/name` if it can be removed; a folder of that name stays."""
+        try:
+            os.unlink(name, dir_fd=self._out)
+        except OSError:
+            return
+
+    def log_segments(self) -> list[tuple[str, int, str]]:
+        """Return (stream, sequence, name) of the log segments that wait, in order; every other name is passed over."""
+        with os.scandir(self._out) as entries:
+            names = [entry.name for entry in islice(entries, MAX_ENTRIES)]
+        matches = (contract.LOG_NAME.fullmatch(name) for name in names)
+        return sorted((m[1], int(m[2]), m[0]) for m in matches if m)
+
+    def exit_status(self) -> int | None:
+        """Return the wait status that the launcher left, None before it did or for a false file."""
+        try:
+            body = self.take("exit.bin", contract.EXIT.size)
+        except IrregularError:
+            return None
+        if body is None or len(body) != contract.EXIT.size:
+            return None
+        magic, status = contract.EXIT.unpack(body)
+        return int(status) if magic == contract.EXIT_MAGIC else None
+
+
+def _read(fd: int, limit: int) -> bytes:
+    parts = []
+    left = limit + 1
+    while left > 0 and (part := os.read(fd, min(left, 1 << 24))):
+        parts.append(part)
+        left -= len(part)
+    if left <= 0:
+        raise IrregularError(f"a file grew past {limit} bytes while it was read")
+    return b"".join(parts)
