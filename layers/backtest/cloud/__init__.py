@@ -1,0 +1,1 @@
+"""The edges to AWS and Kubernetes: thin, typed, and nothing decided in them."""

