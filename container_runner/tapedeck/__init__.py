@@ -7,8 +7,31 @@ A strategy file needs one import: ``from tapedeck import Strategy, sma``. Names 
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-_HOME: dict[str, str] = {}  # public name -> module that defines it
+if TYPE_CHECKING:
+    from tapedeck.bars import Bars as Bars
+    from tapedeck.indicators import crossover as crossover
+    from tapedeck.indicators import ema as ema
+    from tapedeck.indicators import rolling_max as rolling_max
+    from tapedeck.indicators import rolling_min as rolling_min
+    from tapedeck.indicators import rolling_std as rolling_std
+    from tapedeck.indicators import rolling_sum as rolling_sum
+    from tapedeck.indicators import rsi as rsi
+    from tapedeck.indicators import sma as sma
+    from tapedeck.indicators import wma as wma
+    from tapedeck.indicators import zscore as zscore
+    from tapedeck.run import Run as Run
+    from tapedeck.strategy import Strategy as Strategy
+
+_INDICATORS = "crossover ema rolling_max rolling_min rolling_std rolling_sum rsi sma wma zscore"
+_HOME = {  # public name -> module that defines it
+    "Bars": "bars",
+    "Run": "run",
+    "Strategy": "strategy",
+    **dict.fromkeys(_INDICATORS.split(), "indicators"),
+}
+__all__ = [*_HOME]  # noqa: PLE0604 - a list of names, made once
 
 
 def __getattr__(name: str) -> object:

@@ -19,9 +19,8 @@ def kind_of(name: str) -> Kind:
     raise SubmissionError("NOT_PYTHON", f"{name[:100]!r} is no strategy: hand in a file ending in {', '.join(KINDS)}.")
 
 
-def cells_of(name: str, body: bytes) -> tuple[list[Cell], list[str]]:
+def cells_of(kind: Kind, name: str, body: bytes) -> tuple[list[Cell], list[str]]:
     """Return a submission's source in the pieces in which it is compiled, and warnings; raises `SubmissionError`."""
-    kind = kind_of(name)
     if kind == "notebook":
         return notebook.cells(name, body)
     if kind == "zip":
@@ -33,7 +32,8 @@ def cells_of(name: str, body: bytes) -> tuple[list[Cell], list[str]]:
 
 def read(name: str, body: bytes) -> Inspection:
     """Return what the submission is; raises `SubmissionError`."""
-    cells, warnings = cells_of(name, body)
+    kind = kind_of(name)
+    cells, warnings = cells_of(kind, name, body)
     if sum(len(cell.text) for cell in cells) > MAX_CODE:
         raise SubmissionError("TOO_LARGE", f"{name} holds more than {MAX_CODE:,} characters of Python.")
     trees = []
@@ -44,7 +44,7 @@ def read(name: str, body: bytes) -> Inspection:
     block = header.read(cells)
     found = finder.find(trees)
     inspection = Inspection(
-        kind=kind_of(name),
+        kind=kind,
         level=found.level,
         class_name=found.class_name,
         fields=found.fields,
