@@ -1,0 +1,35 @@
+"""A block of bars: what is read at once, on the calendar's grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tapedeck.market.calendar import Grid
+
+
+@dataclass(frozen=True)
+class Block:
+    """Bars of n grid rows and s symbols. Prices are raw; a bar without a trade has NaN prices and volume 0."""
+
+    symbols: tuple[str, ...]
+    ts: NDArray[np.int64]  # (n,) us UTC, the bar's start
+    session: NDArray[np.int32]  # (n,) days since 1970-01-01, exchange-local
+    fields: dict[str, NDArray[np.float64]]  # (n, s), C order
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+
+def empty(grid: Grid, symbols: Sequence[str], fields: Sequence[str]) -> Block:
+    """Return a block of the grid's rows in which nothing has traded yet."""
+    shape = (len(grid), len(symbols))
+    return Block(
+        symbols=tuple(symbols),
+        ts=np.frombuffer(grid.ts, np.int64) if len(grid) else np.empty(0, np.int64),
+        session=np.frombuffer(grid.session, np.int32) if len(grid) else np.empty(0, np.int32),
+        fields={name: np.full(shape, 0.0 if name == "volume" else np.nan) for name in fields},
+    )

@@ -1,0 +1,173 @@
+"""The monthly file: integers with decimal scales, as Parquet, and the digest of what it says.
+
+price = integer / 10**price_scale, volume = integer / 10**volume_scale; both scales stand in the file's metadata.
+Integers stay below 2**53, so that the quotient is the double nearest to the vendor's decimal. What does not fit is
+refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import sys
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tapedeck.market.errors import EncodingError
+
+PRICES = ("open", "high", "low", "close")
+COLUMNS = ("ts", *PRICES, "volume")
+MAX_SCALE = 12
+MAX_ABS = 2**53
+_DECIMAL = re.compile(r"([+-]?)(?=\.?[0-9])([0-9]{0,32})(?:\.([0-9]{0,32}))?(?:[eE]([+-]?[0-9]{1,2}))?", re.ASCII)
+_INT32_MAX = 2**31 - 1
+_PRICE_SCALE = b"tapedeck.price_scale"
+_VOLUME_SCALE = b"tapedeck.volume_scale"
+
+
+@dataclass(frozen=True)
+class Month:
+    """A symbol's bars of one month: int64 columns of equal length, `ts` (us UTC) strictly ascending."""
+
+    columns: dict[str, array[int]]  # by COLUMNS
+    price_scale: int
+    volume_scale: int
+
+    def __len__(self) -> int:
+        return len(self.columns["ts"])
+
+
+def ticks(text: str) -> tuple[int, int]:
+    """Return a decimal number as (integer, scale) with the least scale: "1.50" -> (15, 1). Raises EncodingError."""
+    match = _DECIMAL.fullmatch(text.strip())
+    if not match:
+        raise EncodingError(f"{text!r} is no decimal number")
+    sign, whole, fraction, exponent = match.groups(default="")
+    fraction = fraction.rstrip("0")
+    value, scale = int(f"{sign}{whole or '0'}{fraction}"), len(fraction) - int(exponent or 0)
+    if scale < 0:
+        value, scale = value * 10**-scale, 0
+    while scale and value % 10 == 0:
+        value, scale = value // 10, scale - 1
+    if scale > MAX_SCALE or abs(value) >= MAX_ABS:
+        raise EncodingError(f"{text!r} has more digits than a file holds exactly")
+    return value, scale
+
+
+def rescale(values: Iterable[int], scale: int, to: int) -> array[int]:
+    """Return integers of `scale` as integers of scale `to`. Raises EncodingError when one does not fit."""
+    if to >= scale:
+        factor = 10 ** (to - scale)
+        out = [value * factor for value in values]
+    else:
+        factor = 10 ** (scale - to)
+        pairs = [divmod(value, factor) for value in values]
+        if any(rest for _, rest in pairs):
+            raise EncodingError(f"a value needs more than {to} decimals")
+        out = [value for value, _ in pairs]
+    if any(abs(value) >= MAX_ABS for value in out):
+        raise EncodingError(f"a value does not fit 2**53 at {to} decimals")
+    return array("q", out)
+
+
+def month(columns: dict[str, array[int]], scales: dict[str, int]) -> Month:
+    """Return a month of columns with a scale each (not "ts"), at the least common scales: one form a content.
+
+    Raises EncodingError when the values do not fit a common scale.
+    """
+    price_scale = max(_least_scale(columns[name], scales[name]) for name in PRICES)
+    volume_scale = _least_scale(columns["volume"], scales["volume"])
+    out = {"ts": columns["ts"]}
+    for name in PRICES:
+        out[name] = rescale(columns[name], scales[name], price_scale)
+    out["volume"] = rescale(columns["volume"], scales["volume"], volume_scale)
+    return Month(out, price_scale, volume_scale)
+
+
+def _least_scale(values: array[int], scale: int) -> int:
+    divisor = math.gcd(*values)
+    while scale and divisor % 10 == 0:
+        divisor //= 10
+        scale -= 1
+        if divisor == 0:
+            return 0
+    return scale
+
+
+def column_digests(month: Month) -> dict[str, str]:
+    """Return the SHA-256 of each column's int64 little-endian bytes."""
+    return {name: hashlib.sha256(_little_endian(month.columns[name])).hexdigest() for name in COLUMNS}
+
+
+def combine(columns: dict[str, str], price_scale: int, volume_scale: int) -> str:
+    """Return the digest of a month out of its columns' digests and scales."""
+    text = f"tapedeck month 1\n{price_scale} {volume_scale}\n" + "\n".join(columns[name] for name in COLUMNS)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest(month: Month) -> str:
+    """Return the digest of a month's decoded content: the same whatever wrote the file."""
+    return combine(column_digests(month), month.price_scale, month.volume_scale)
+
+
+def _little_endian(values: array[int]) -> bytes:
+    if sys.byteorder == "big":
+        values = array("q", values)
+        values.byteswap()
+    return values.tobytes()
+
+
+def encode(month: Month) -> bytes:
+    """Return the month as Parquet: DELTA_BINARY_PACKED, lz4_raw, one row group, no dictionary, no statistics."""
+    arrays = [_arrow(name, month.columns[name]) for name in COLUMNS]
+    metadata = {_PRICE_SCALE: str(month.price_scale), _VOLUME_SCALE: str(month.volume_scale)}
+    fields = [pa.field(name, values.type, nullable=False) for name, values in zip(COLUMNS, arrays, strict=True)]
+    table = pa.Table.from_arrays(arrays, schema=pa.schema(fields, metadata=metadata))
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(
+        sink,
+        table.schema,
+        compression="lz4",
+        use_dictionary=False,
+        write_statistics=False,
+        store_schema=False,
+        column_encoding=dict.fromkeys(COLUMNS, "DELTA_BINARY_PACKED"),
+    ) as writer:
+        writer.write_table(table, row_group_size=max(1, len(month)))
+        writer.add_key_value_metadata(metadata)
+    return bytes(sink.getvalue())
+
+
+def _arrow(name: str, values: array[int]) -> Any:
+    column = pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values)])
+    narrow = name != "ts" and len(values) > 0 and max(values) <= _INT32_MAX and min(values) >= -_INT32_MAX
+    return column.cast(pa.int32()) if narrow else column
+
+
+def decode(body: bytes) -> Month:
+    """Return the content of a monthly file. Raises EncodingError when it is cut short, corrupt or not one of ours."""
+    try:
+        with pq.ParquetFile(pa.BufferReader(body)) as file:
+            metadata = file.metadata.metadata or {}
+            scales = int(metadata[_PRICE_SCALE]), int(metadata[_VOLUME_SCALE])
+            table = file.read(columns=list(COLUMNS), use_threads=False)
+            columns = {name: _column(table.column(name)) for name in COLUMNS}
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
+        raise EncodingError(f"is no file of bars: {error}") from error
+    return Month(columns, *scales)
+
+
+def _column(chunked: Any) -> array[int]:
+    values = array("q")
+    for chunk in chunked.cast(pa.int64()).chunks:
+        if chunk.null_count:
+            raise EncodingError("a column has nulls")
+        start = chunk.offset * 8
+        values.frombytes(memoryview(chunk.buffers()[1])[start : start + len(chunk) * 8])
+    return values

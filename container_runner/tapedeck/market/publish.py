@@ -1,0 +1,124 @@
+"""Publishing: the months of a change become objects, leaves, a root, and last the pointer that readers start from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from tapedeck.market import calendar as calendars
+from tapedeck.market import canonical, encoding, layout, snapshot
+from tapedeck.market.actions import Dividend, Split
+from tapedeck.market.calendar import Calendar
+from tapedeck.market.encoding import Month
+from tapedeck.market.errors import PublishConflictError
+from tapedeck.market.leaf import Leaf, MonthRef, Place
+from tapedeck.market.snapshot import Entry, Snapshot
+from tapedeck.market.store import ObjectStore, put_all
+
+
+@dataclass(frozen=True)
+class Change:
+    """What becomes different for a symbol: whole months by name, and actions and names where they are not None."""
+
+    months: Mapping[str, Month] = field(default_factory=dict)
+    splits: tuple[Split, ...] | None = None
+    dividends: tuple[Dividend, ...] | None = None
+    names: tuple[tuple[date, str], ...] | None = None
+
+
+@dataclass(frozen=True)
+class Published:
+    """The snapshot that is the latest now, and how many months were written for it."""
+
+    snapshot: Snapshot
+    months_written: int
+
+
+def publish(
+    store: ObjectStore, dataset: layout.Dataset, base: Snapshot | None, changes: Mapping[str, Change]
+) -> Published:
+    """Make `base` with `changes` the dataset's latest snapshot.
+
+    Months whose content the base has already are not written again; content that does not differ is the base's own
+    snapshot. Readers see the old state or the new one: the pointer is swapped last, if it still names `base`.
+    Raises PublishConflictError when it does not; what was written then is unreferenced and harmless.
+    """
+    calendar = calendars.get(dataset.calendar)
+    old = base.leaves(symbol for symbol in changes if symbol in base.entries) if base else {}
+    leaves = {
+        symbol: _changed(old.get(symbol, Leaf(layout.check_symbol(symbol))), change, calendar)
+        for symbol, change in changes.items()
+    }
+    entries = dict(base.entries) if base else {}
+    entries |= {symbol: Entry(leaf.digest(), leaf.first, leaf.last) for symbol, leaf in leaves.items()}
+    root = snapshot.root_bytes(dataset, entries)
+    snapshot_id = canonical.digest(root)
+    if base and base.id == snapshot_id:
+        return Published(base, 0)
+
+    written = _put_months(store, dataset.name, old, leaves, changes)
+    put_all(store, [_leaf_object(dataset.name, leaf) for leaf in written.leaves])
+    store.put(layout.snapshot_root_key(dataset.name, snapshot_id), root)
+    pointer = snapshot.pointer_bytes(snapshot_id)
+    assert pointer is not None
+    if not store.swap(layout.latest_key(dataset.name), pointer, snapshot.pointer_bytes(base.id if base else None)):
+        raise PublishConflictError(f"{dataset.name} has another latest snapshot than {base.id if base else None}")
+    return Published(snapshot.parse(store, dataset.name, snapshot_id, root), written.months)
+
+
+@dataclass(frozen=True)
+class _Written:
+    leaves: list[Leaf]
+    months: int
+
+
+def _put_months(
+    store: ObjectStore, dataset: str, old: Mapping[str, Leaf], new: Mapping[str, Leaf], changes: Mapping[str, Change]
+) -> _Written:
+    """Write the months whose content is new; return the leaves that differ, with the places of all their months."""
+    fresh = [
+        (symbol, name)
+        for symbol, change in changes.items()
+        for name in change.months
+        if symbol not in old or old[symbol].months.get(name) != new[symbol].months[name]
+    ]
+    bodies = [encoding.encode(changes[symbol].months[name]) for symbol, name in fresh]
+    keys = [layout.month_name_key(dataset, symbol, name) for symbol, name in fresh]
+    versions = put_all(store, list(zip(keys, bodies, strict=True)))
+    places: dict[str, dict[str, Place]] = {}
+    for (symbol, name), body, version in zip(fresh, bodies, versions, strict=True):
+        places.setdefault(symbol, {})[name] = Place(version, len(body))
+    changed = [
+        replace(leaf, places={**leaf.places, **places.get(symbol, {})})
+        for symbol, leaf in new.items()
+        if symbol not in old or old[symbol].digest() != leaf.digest()
+    ]
+    return _Written(changed, len(fresh))
+
+
+def _changed(leaf: Leaf, change: Change, calendar: Calendar) -> Leaf:
+    months = {name: _reference(month, calendar) for name, month in change.months.items()}
+    return replace(
+        leaf,
+        months=dict(sorted({**leaf.months, **months}.items())),
+        splits=leaf.splits if change.splits is None else tuple(sorted(change.splits)),
+        dividends=leaf.dividends if change.dividends is None else tuple(sorted(change.dividends)),
+        names=leaf.names if change.names is None else change.names,
+    )
+
+
+def _reference(month: Month, calendar: Calendar) -> MonthRef:
+    ts = month.columns["ts"]
+    return MonthRef(
+        digest=encoding.digest(month),
+        rows=len(month),
+        price_scale=month.price_scale,
+        volume_scale=month.volume_scale,
+        first=calendar.session_of(ts[0]),
+        last=calendar.session_of(ts[-1]),
+    )
+
+
+def _leaf_object(dataset: str, leaf: Leaf) -> tuple[str, bytes]:
+    return layout.snapshot_leaf_key(dataset, leaf.digest()), leaf.to_bytes()
