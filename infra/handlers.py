@@ -103,7 +103,7 @@ class Handlers:
         return [
             *self._log_in,
             *write(self._runs, "code/*", "runs/*/run.json"),
-            *read(self._runs, "code/*", "runs/*", "reports/*"),
+            *read(self._runs, "code/*", "runs/*", "reports/*", versions=True),
             *list_keys(self._runs),
             *read(self._market, "*"),
             *list_keys(self._market),

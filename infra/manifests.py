@@ -48,6 +48,7 @@ class Manifests(Construct):
 
     def __init__(self, scope: Construct, id: str, *, cluster: eks.Cluster, network: Network, root: Path) -> None:
         super().__init__(scope, id)
+        self._cluster = cluster
         self._last: Construct | None = None
         log = logs.LogGroup(
             self, "Log", retention=logs.RetentionDays.ONE_MONTH, removal_policy=cdk.RemovalPolicy.DESTROY
@@ -98,7 +99,10 @@ class Manifests(Construct):
             name,
             resource_type="Custom::KubernetesManifest",
             service_token=self._provider.service_token,
-            properties={"Manifest": cdk.Stack.of(self).to_json_string(list(documents))},
+            properties={
+                "ClusterName": self._cluster.cluster_name,
+                "Manifest": cdk.Stack.of(self).to_json_string(list(documents)),
+            },
         )
         resource.node.add_dependency(self._last or self._admin)
         self._last = resource

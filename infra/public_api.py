@@ -20,6 +20,8 @@ ROUTES = (
     ("GET", "/v1/backtest/{id}/report"),
     ("GET", "/v1/backtest/{id}/results"),
     ("POST", "/v1/backtest/{id}/cancel"),
+    ("GET", "/v1/datasets"),
+    ("GET", "/v1/snapshots"),
 )
 
 

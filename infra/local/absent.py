@@ -48,13 +48,13 @@ ABSENT: dict[str, str] = {
 
 _CDK_OWN = re.compile(
     r"/(Custom::[^/]*CustomResourceProvider|AWSCDK\.[^/]*CustomResourceProvider|BucketNotificationsHandler[0-9a-f]+"
-    r"|[^/]*KubectlProvider[^/]*|LogRetention[0-9a-f]+|AWS[0-9a-f]{32}|Notifications/HandlerPolicy)(/|$)"
+    r"|[^/]*KubectlProvider[^/]*|LogRetention[0-9a-f]+|Manifests/(Apply|Provider)|AWS[0-9a-f]{32}|Notifications/HandlerPolicy)(/|$)"
 )
 
 
 def reason(resource_type: str, path: str) -> str | None:
     """Return why a resource is deliberately absent, or None when it is not."""
     if _CDK_OWN.search(path) and not resource_type.startswith("Custom::"):
-        return "CDK's own helper for a custom resource that the local stack interprets"
+        return "a helper for a custom resource that the local stack interprets itself"
     service = resource_type.rpartition("::")[0]
     return ABSENT.get(resource_type) or ABSENT.get(f"{service}::*")

@@ -48,5 +48,5 @@ def manifest(deployment: Deployment, resource: Resource) -> Created:
 CREATORS: dict[str, Creator] = {
     "AWS::EKS::AccessEntry": access_entry,
     "AWS::EKS::Cluster": cluster,
-    "Custom::AWSCDK-EKS-KubernetesResource": manifest,
+    "Custom::KubernetesManifest": manifest,
 }
