@@ -18,11 +18,11 @@ import contract
 
 @dataclass(frozen=True)
 class Chunk:
-    """Bars to decide on: the last `rows` rows of each array, after `lookback` rows of history. Arrays are read-only."""
+    """Bars to decide on: the last `rows` rows of each array, after `history` rows before them. Arrays are read-only."""
 
     index: int
     rows: int
-    lookback: int
+    history: int
     arrays: dict[str, NDArray[Any]]
 
 
@@ -43,9 +43,9 @@ class Exchange:
         """Return where the submitted file lies."""
         return self._in / "source" / name
 
-    def hello(self, lookback: int) -> None:
+    def hello(self, history: int) -> None:
         """Say that the strategy is loaded and how many bars of history it wants."""
-        self._write("hello.bin", contract.HELLO.pack(contract.HELLO_MAGIC, contract.HELLO_VERSION, lookback))
+        self._write("hello.bin", contract.HELLO.pack(contract.HELLO_MAGIC, contract.HELLO_VERSION, history))
 
     def chunks(self, count: int) -> Iterator[Chunk]:
         """Yield the chunks as they are handed in; fewer than `count` when the sidecar says stop."""

@@ -1,0 +1,155 @@
+"""The market, chunk by chunk: raw bars for the books, adjusted and raw ones with history for the strategy.
+
+The next chunk's bars are read by a thread while the strategy works on this one; they leave this process only when they
+are handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+import contract
+from sandbox.policy import Policy
+from sidecar import limits
+from sidecar.chunks import Column
+from tapedeck.market import adjust, reader
+from tapedeck.market import calendar as calendars
+from tapedeck.market import snapshot as snapshots
+from tapedeck.market.actions import Dividend, Split
+from tapedeck.market.block import Block
+from tapedeck.market.store import ObjectStore
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Handout:
+    """A chunk: its own bars (raw, all five fields) and the columns for the strategy, history included."""
+
+    index: int
+    own: Block
+    history: int
+    columns: list[Column]
+
+
+class Feed:
+    """Bars of one run. Errors of reading are `tapedeck.market.errors.MarketError`."""
+
+    def __init__(self, store: ObjectStore, manifest: contract.RunManifest) -> None:
+        self._store = store
+        self._manifest = manifest
+        self._chunks = [(date.fromisoformat(a), date.fromisoformat(b)) for a, b in manifest["chunks"]]
+        self._anchor = date.fromisoformat(manifest["start"])
+        self._snapshot = snapshots.load(store, manifest["dataset"], manifest["snapshot"])
+        leaves = self._snapshot.leaves(manifest["symbols"]).values()
+        end = date.fromisoformat(manifest["end"])
+        self.splits: list[Split] = sorted(s for leaf in leaves for s in leaf.splits if s.session <= end)
+        self.dividends: list[Dividend] = sorted(d for leaf in leaves for d in leaf.dividends if d.session <= end)
+        self._calendar = calendars.get(manifest["calendar"])
+        self.rows = [self._bars(first, last) for first, last in self._chunks]
+        self._closes: dict[Dividend, float] = {}
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="feed")
+        self._ahead: Future[Block] = self._pool.submit(self._own, 0)
+
+    def check(self, lookback: int, policy: Policy) -> None:
+        """Raise `RunError` LIMIT when a chunk with so much history does not fit into the pod."""
+        symbols = self._manifest["symbols"]
+        begin = min(self._snapshot.span(symbol)[0] for symbol in symbols)
+        before = self._bars(begin, self._chunks[0][0] - timedelta(days=1))
+        for rows in self.rows:
+            history = min(lookback, before)
+            fields = len(self._manifest["fields"])
+            limits.check(policy, rows=rows, history=history, symbols=len(symbols), fields=fields)
+            before += rows
+
+    def handouts(self, lookback: int, check: Callable[[], None]) -> Iterator[Handout]:
+        """Yield every chunk, with up to `lookback` bars of history; `check` is called while waiting and may raise."""
+        history = self._history(lookback)
+        for index in range(len(self._chunks)):
+            own = _result(self._ahead, check)
+            if index + 1 < len(self._chunks):
+                self._ahead = self._pool.submit(self._own, index + 1)
+            yield Handout(index, own, len(history), self._columns(history, own))
+            history = _last(_joined(history, own, self._manifest["fields"]), lookback)
+
+    def close(self) -> None:
+        """Read no further."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _bars(self, first: date, last: date) -> int:
+        return len(self._calendar.grid(self._manifest["bar"], first, last))
+
+    def _own(self, index: int) -> Block:
+        first, last = self._chunks[index]
+        return reader.read_block(self._store, self._snapshot, self._manifest["symbols"], contract.FIELDS, first, last)
+
+    def _history(self, lookback: int) -> Block:
+        first = self._chunks[0][0]
+        symbols, fields = self._manifest["symbols"], self._manifest["fields"]
+        begin = reader.history_start(self._snapshot, symbols, first, lookback) if lookback else first
+        if self._manifest["adjust"] == "total":
+            last = self._chunks[-1][1]
+            self._closes = reader.dividend_closes(self._store, self._snapshot, symbols, begin, last)
+        # from `first` to the day before it: an empty block of the right form
+        before = first - timedelta(days=1)
+        return _last(reader.read_block(self._store, self._snapshot, symbols, fields, begin, before), lookback)
+
+    def _columns(self, history: Block, own: Block) -> list[Column]:
+        session = np.concatenate([history.session, own.session])
+        factors = self._factors(session, self._manifest["adjust"])
+        volume = self._factors(session, "split") if self._manifest["adjust"] == "total" else factors
+        flat, table = (len(session),), (len(session), len(own.symbols))
+        columns = [
+            Column("ts", "<i8", flat, lambda: np.concatenate([history.ts, own.ts])),
+            Column("session", "<i4", flat, lambda: session),
+        ]
+        for name in self._manifest["fields"]:
+            columns += [
+                Column(name, "<f8", table, partial(_adjusted, history, own, name, factors, volume)),
+                Column(f"raw.{name}", "<f8", table, partial(_raw, history, own, name)),
+            ]
+        return columns
+
+    def _factors(self, session: NDArray[np.int32], mode: adjust.Mode) -> Array:
+        symbols = self._manifest["symbols"]
+        return adjust.forward_factors(self.splits, self.dividends, self._closes, symbols, session, self._anchor, mode)
+
+
+def _result(future: Future[Block], check: Callable[[], None]) -> Block:
+    while True:
+        try:
+            return future.result(timeout=contract.POLL_LAST_S)
+        except TimeoutError:
+            if future.done():
+                raise  # the reader's own
+            check()
+
+
+def _joined(history: Block, own: Block, fields: list[str]) -> Block:
+    return Block(
+        own.symbols,
+        np.concatenate([history.ts, own.ts]),
+        np.concatenate([history.session, own.session]),
+        {name: np.concatenate([history.fields[name], own.fields[name]]) for name in fields},
+    )
+
+
+def _last(block: Block, rows: int) -> Block:
+    start = max(0, len(block) - rows)
+    fields = {name: values[start:].copy() for name, values in block.fields.items()}
+    return Block(block.symbols, block.ts[start:].copy(), block.session[start:].copy(), fields)
+
+
+def _raw(history: Block, own: Block, name: str) -> Array:
+    return np.concatenate([history.fields[name], own.fields[name]])
+
+
+def _adjusted(history: Block, own: Block, name: str, factors: Array, volume_factors: Array) -> Array:
+    return adjust.adjusted(_joined(history, own, [name]), factors, volume_factors)[name]

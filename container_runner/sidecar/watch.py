@@ -1,0 +1,80 @@
+"""Waiting for the strategy: until what is expected is there, its process ends, the time is up or we must go."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import contract
+from sidecar.exchange import Exchange, IrregularError
+from sidecar.failures import DrainedError, RunError
+
+DRAIN_FOLLOWS_S = 5.0  # how long after the strategy's SIGTERM our own may come
+
+
+class ProcessEndedError(Exception):
+    """The strategy's process ended before it had handed in what was expected; `status` is its wait status."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"wait status {status}")
+        self.status = status
+
+
+class Watch:
+    """What ends a wait. `deadline` is on `time.monotonic`'s clock, `terminated` is set by SIGTERM."""
+
+    def __init__(self, exchange: Exchange, deadline: float, terminated: threading.Event) -> None:
+        self._exchange = exchange
+        self._deadline = deadline
+        self._terminated = terminated
+
+    def take(self, name: str, size: int, what: str) -> bytes:
+        """Return the `size` bytes of `out/name` once it is there, and remove it.
+
+        Raises `RunError` CODE for another size or kind of file and TIMEOUT at the deadline; `ProcessEndedError`;
+        `DrainedError`.
+        """
+        pause = contract.POLL_FIRST_S
+        while True:
+            status = self._exchange.exit_status()  # asked first: what was written before the end counts
+            body = self._look(name, size)
+            if body is not None:
+                self._exchange.discard(name)
+                return body
+            if status is not None:
+                raise DrainedError if self.drained(status) else ProcessEndedError(status)
+            self.check(f"{what} did not come")
+            time.sleep(pause)
+            pause = min(pause * 1.5, contract.POLL_LAST_S)
+
+    def check(self, what: str = "the run was not done") -> None:
+        """Raise `DrainedError` after SIGTERM, `RunError` TIMEOUT after the deadline."""
+        if self._terminated.is_set():
+            raise DrainedError
+        if time.monotonic() > self._deadline:
+            raise RunError("TIMEOUT", f"{what} before the run's time was up")
+
+    def wait_for_end(self, seconds: float) -> int | None:
+        """Return the process's wait status, None when it does not end in time or we must go meanwhile."""
+        until = time.monotonic() + seconds
+        while (status := self._exchange.exit_status()) is None:
+            if time.monotonic() > until or self._terminated.is_set():
+                return self._exchange.exit_status()
+            time.sleep(contract.POLL_LAST_S)
+        return status
+
+    def _look(self, name: str, size: int) -> bytes | None:
+        try:
+            body = self._exchange.take(name, size)
+        except IrregularError as error:
+            raise RunError("CODE", f"{error}; expected {size} bytes") from error
+        if body is not None and len(body) != size:
+            raise RunError("CODE", f"{name} holds {len(body)} bytes, expected {size} bytes")
+        return body
+
+    def drained(self, status: int) -> bool:
+        """Say whether SIGTERM ended the process because the pod has to go: then ours comes as well, a little later."""
+        killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGTERM
+        return killed and self._terminated.wait(DRAIN_FOLLOWS_S)

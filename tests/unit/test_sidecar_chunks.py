@@ -1,0 +1,40 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import contract
+from sandbox.exchange import Exchange as StrategySide
+from sidecar import chunks
+from sidecar.chunks import Column
+from sidecar.exchange import Exchange
+
+
+def test_what_the_sidecar_encodes_the_strategy_reads_without_a_copy(tmp_path: Path) -> None:
+    for name in ("in", "out"):
+        (tmp_path / name).mkdir()
+    ts = np.arange(5, dtype=np.int64)
+    session = np.arange(5, dtype=np.int32)
+    close = np.arange(15, dtype=np.float64).reshape(5, 3)
+    columns = [
+        Column("ts", "<i8", (5,), lambda: ts),
+        Column("session", "<i4", (5,), lambda: session),
+        Column("close", "<f8", (5, 3), lambda: close),
+        Column("raw.close", "<f8", (5, 3), lambda: close * 2),
+    ]
+    exchange = Exchange(tmp_path / "in", tmp_path / "out")
+    exchange.publish(contract.chunk_data(0), chunks.parts(columns))
+    exchange.publish(contract.chunk_header(0), [chunks.header(0, 3, 2, columns)])
+    [chunk] = StrategySide(tmp_path / "in", tmp_path / "out").chunks(1)
+    assert (chunk.index, chunk.rows, chunk.history) == (0, 3, 2)
+    for name, expected in (("ts", ts), ("session", session), ("close", close), ("raw.close", close * 2)):
+        np.testing.assert_array_equal(chunk.arrays[name], expected)
+        assert not chunk.arrays[name].flags.writeable and not chunk.arrays[name].flags.owndata
+    header: contract.ChunkHeader = json.loads((tmp_path / "in/chunk-000000.json").read_bytes())
+    assert all(spec["offset"] % contract.ALIGN == 0 for spec in header["arrays"])
+
+
+def test_an_array_of_another_shape_than_stated_is_refused() -> None:
+    with pytest.raises(ValueError, match="shape"):
+        list(chunks.parts([Column("ts", "<i8", (5,), lambda: np.zeros(4, np.int64))]))
