@@ -6,9 +6,6 @@ result like any other), or the platform failed (`PlatformError`: tried again by 
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
-
 
 class BacktestError(Exception):
     """The base of what this package raises."""
@@ -31,10 +28,3 @@ class CallerError(BacktestError):
 
 class PlatformError(BacktestError):
     """Something of ours failed, or is not there: the work stays where it was and is tried again."""
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean "X"?` for the closest known word, or nothing when none is close."""
-    by_folded = {k.casefold(): k for k in known}
-    close = difflib.get_close_matches(word.casefold(), list(by_folded), n=1, cutoff=0.6)
-    return f'; did you mean "{by_folded[close[0]]}"?' if close else ""

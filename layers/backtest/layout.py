@@ -12,6 +12,7 @@ from dataclasses import dataclass
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _EVENT = re.compile(rf"runs/({UUID})/([1-9][0-9]{{0,3}})/events/([0-9]{{8}})\.json")
 _RESULT = re.compile(rf"runs/({UUID})/([1-9][0-9]{{0,3}})/result\.json")
+_JOB = re.compile(UUID)
 _POD = re.compile(rf"bt-({UUID})-([1-9][0-9]{{0,3}})(-[a-z0-9]{{5}})?")
 
 
@@ -75,6 +76,11 @@ def report(job: str, name: str) -> str:
 def upload_status(path: str) -> str:
     """Return the key of the answer to a drop of `path`, outside of what its owner can write."""
     return f"status/{path}.json"
+
+
+def is_job(text: str) -> bool:
+    """Say whether a text has the form of a job's id."""
+    return _JOB.fullmatch(text) is not None
 
 
 def parse_event(key: str) -> EventKey | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from backtest.cloud import clients
 from backtest.store import Store, store_of
 from backtest.store.connection import Database, Secret
 from backtest.store.migrate import migrate
+from tests.component.deployment import Deployment, deploy
 
 REGION = "us-east-1"
 
@@ -101,3 +103,23 @@ def forget_clients() -> None:
     """Clients are kept for a process's life; a test's account lives shorter."""
     for client in (clients.s3, clients.sqs, clients.sts, clients.secrets_manager):
         client.cache_clear()
+
+
+@pytest.fixture
+def deployment(aws: None, store: Store, migrated: Secret, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
+    """Everything that a handler finds in its environment."""
+    made = deploy(store, migrated)
+    for name, value in made.environment.items():
+        monkeypatch.setenv(name, value)
+    forget_handlers()
+    yield made
+    forget_handlers()
+
+
+def forget_handlers() -> None:
+    """Handlers keep their settings and connections for a process's life; a test's deployment lives shorter."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("functions."):
+            for kept in vars(module).values():
+                if hasattr(kept, "cache_clear") and getattr(kept, "__module__", "") == name:
+                    kept.cache_clear()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from psycopg2.extensions import connection
 from psycopg2.extras import Json
 
+from backtest import layout
 from backtest.events import Event, Failure, Result
 from backtest.job import Move, State, Status, Step, after, step
 from backtest.store.connection import Database
@@ -77,7 +77,7 @@ class Jobs:
     def get(self, job_id: str) -> Job | None:
         """Return a job, or None."""
         with self._database.transaction() as c:
-            return _one(queries().job(c, id=job_id)) if _is_uuid(job_id) else None
+            return _one(queries().job(c, id=job_id)) if layout.is_job(job_id) else None
 
     def of_token(self, user_id: str, token: str) -> Job | None:
         """Return the job that this user's token stands for, or None."""
@@ -242,10 +242,3 @@ def _alive(state: State, attempt: int) -> bool:
 
 def _one(row: dict[str, Any] | None) -> Job | None:
     return Job.of(row) if row else None
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False

@@ -1,0 +1,200 @@
+"""The HTTP API: an event becomes a typed call, its answer JSON; errors become statuses in one table."""
+
+from __future__ import annotations
+
+import base64
+import json
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+
+from backtest import view
+from backtest.caller import Caller, caller_of
+from backtest.cancel import cancel
+from backtest.cloud import clients
+from backtest.cloud.objects import Bucket
+from backtest.cloud.queue import Queue
+from backtest.errors import CallerError, PlatformError
+from backtest.logs import read_log
+from backtest.multipart import parse_form
+from backtest.run_manifest import Images
+from backtest.settings import Settings
+from backtest.store import open_store
+from backtest.submit import Desk, Submission, submit
+from sandbox import policy
+from tapedeck.market.store import S3Store
+
+logger = Logger()
+app = APIGatewayRestResolver()
+JSON = "application/json"
+
+
+@cache
+def settings() -> Settings:
+    """Return the environment, read at the first call."""
+    needed = ("db_secret_arn", "runs_bucket", "market_bucket", "tasks_queue_url", "operator_role_arn")
+    return Settings.read(*needed, "sidecar_image", "strategy_image")
+
+
+@cache
+def desk() -> Desk:
+    """Return what every route works with; its connections last as long as the process."""
+    s = settings()
+    return Desk(
+        store=open_store(s.db_secret_arn),
+        runs=Bucket(s.runs_bucket),
+        market=S3Store(clients.s3(), s.market_bucket),
+        tasks=Queue(s.tasks_queue_url),
+        images=Images(s.sidecar_image, s.strategy_image),
+        policy=policy.load(),
+    )
+
+
+def caller() -> Caller:
+    """Return who calls."""
+    return caller_of(app.current_event.raw_event["requestContext"].get("identity", {}), settings().operator_role_arn)
+
+
+def answer(status: int, body: dict[str, Any]) -> Response[str]:
+    """Return a JSON response."""
+    return Response(status, JSON, json.dumps(body, allow_nan=False))
+
+
+@app.post("/v1/backtest")
+def post_backtest() -> Response[str]:
+    """Submit: the parts `code` (a file) and `params` (JSON); 201 for a new job, 200 for one that the token names."""
+    done = submit(_submission(caller().user_id), desk())
+    return answer(201 if done.created else 200, view.job_view(done.job))
+
+
+def _submission(user_id: str) -> Submission:
+    event = app.current_event
+    raw = event.body or ""
+    body = base64.b64decode(raw) if event.is_base64_encoded else raw.encode()
+    limit = policy.load().source["file_bytes"]
+    if len(body) > limit:
+        raise CallerError(413, "TOO_LARGE", f"the body has {len(body):,} bytes; at most {limit:,} are taken")
+    headers = {k.lower(): v for k, v in (event.headers or {}).items()}
+    form = parse_form(headers.get("content-type", ""), body)
+    if (code := form.get("code")) is None:
+        raise CallerError(400, "MISSING_PART", "the form has no part 'code', the strategy's file", part="code")
+    if not code.filename:
+        raise CallerError(400, "MISSING_PART", "the part 'code' has no file name", part="code")
+    params = _object(form["params"].body) if "params" in form else {}
+    token = headers.get("client-request-token") or headers.get("client_request_token")
+    token = token or params.pop("client_request_token", None)
+    if token is not None and not isinstance(token, str):
+        raise CallerError(400, "BAD_TOKEN", "client_request_token is text")
+    return Submission(user_id, code.filename, code.body, params, token)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError) as e:
+        raise CallerError(400, "BAD_JSON", f"the part 'params' is not JSON: {e}", part="params") from e
+    if not isinstance(said, dict):
+        raise CallerError(400, "BAD_JSON", "the part 'params' is no JSON object", part="params")
+    return said
+
+
+@app.get("/v1/backtest")
+def list_backtests() -> Response[str]:
+    """List own jobs, newest first; an operator lists everybody's, or with ?user_id= somebody's."""
+    query, who = app.current_event.query_string_parameters or {}, caller()
+    user_id = _text(query, "user_id") if who.operator else who.user_id
+    limit = _number(query, "limit", 20)
+    found = view.list_jobs(desk().store, user_id, status=query.get("status"), page=query.get("page"), limit=limit)
+    return answer(200, found)
+
+
+@app.get("/v1/backtest/<job_id>")
+def get_backtest(job_id: str) -> Response[str]:
+    """Return a job."""
+    return answer(200, view.job_view(caller().job(desk().store, job_id)))
+
+
+@app.get("/v1/backtest/<job_id>/logs")
+def get_logs(job_id: str) -> Response[str]:
+    """Return log lines from ?after= on."""
+    query = app.current_event.query_string_parameters or {}
+    job = caller().job(desk().store, job_id)
+    after, limit = _number(query, "after", 0), _number(query, "limit", 1000)
+    return answer(200, read_log(job, desk().runs, after=after, limit=limit))
+
+
+@app.get("/v1/backtest/<job_id>/report")
+def get_report(job_id: str) -> Response[str]:
+    """Return links to the report, or the page itself to who asks for text/html."""
+    job = caller().job(desk().store, job_id)
+    accept = {k.lower(): v for k, v in (app.current_event.headers or {}).items()}.get("accept", "")
+    if "text/html" in accept:
+        return Response(200, "text/html; charset=utf-8", view.report_page(job, desk().runs).decode())
+    return answer(200, view.report_view(job, desk().runs))
+
+
+@app.get("/v1/backtest/<job_id>/results")
+def get_results(job_id: str) -> Response[str]:
+    """Return metrics and links to the artifacts."""
+    return answer(200, view.results_view(caller().job(desk().store, job_id), desk().runs))
+
+
+@app.post("/v1/backtest/<job_id>/cancel")
+def post_cancel(job_id: str) -> Response[str]:
+    """Cancel a job that has not ended."""
+    return answer(200, view.job_view(cancel(caller().job(desk().store, job_id), desk().store, desk().tasks)))
+
+
+@app.get("/v1/snapshots")
+def get_snapshots() -> Response[str]:
+    """List snapshots, newest first, of ?dataset= or of all."""
+    dataset = _text(app.current_event.query_string_parameters or {}, "dataset")
+    return answer(200, {"snapshots": [view.snapshot_view(s) for s in desk().store.snapshots.list(dataset)]})
+
+
+@app.get("/v1/datasets")
+def get_datasets() -> Response[str]:
+    """List datasets, each with its newest snapshot."""
+    return answer(200, {"datasets": [view.snapshot_view(s) for s in desk().store.snapshots.datasets()]})
+
+
+def _text(query: dict[str, str], key: str) -> str | None:
+    said = query.get(key)
+    if said is not None and not said.isprintable():  # PostgreSQL takes no NUL
+        raise CallerError(400, "BAD_VALUE", f"{key} is printable text", key=key)
+    return said
+
+
+def _number(query: dict[str, str], key: str, default: int) -> int:
+    said = query.get(key, str(default))
+    if not said.isdecimal() or len(said) > 18:
+        raise CallerError(400, "BAD_VALUE", f"{key} is a whole number", key=key)
+    return int(said)
+
+
+@app.exception_handler(CallerError)  # type: ignore[untyped-decorator]  # the library's, untyped
+def caller_is_wrong(error: CallerError) -> Response[str]:
+    """The caller's error, as it says itself."""
+    return answer(error.status, error.body())
+
+
+@app.not_found
+def no_such_route(_: NotFoundError) -> Response[str]:
+    """A path that is none of ours."""
+    return answer(404, CallerError(404, "NO_ROUTE", f"there is no {app.current_event.path}").body())
+
+
+@app.exception_handler(PlatformError)  # type: ignore[untyped-decorator]
+def platform_failed(error: PlatformError) -> Response[str]:
+    """Our error: the same call may be made again."""
+    logger.exception("platform error")
+    return answer(503, CallerError(503, "UNAVAILABLE", "the platform cannot answer now; try again").body())
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Route one call of the gateway."""
+    return app.resolve(event, context)

@@ -1,0 +1,92 @@
+"""What a researcher asks for: a closed schema over the header block of the file and the parameters of the call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+
+from backtest.errors import CallerError
+from tapedeck.suggest import did_you_mean
+
+MAX_SYMBOLS = 20_000
+_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _iso_date(value: object) -> date:
+    if isinstance(value, str) and _ISO.fullmatch(value):
+        return date.fromisoformat(value)
+    raise ValueError("a date is written as 2004-01-02")
+
+
+Day = Annotated[date, BeforeValidator(_iso_date)]
+Name = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
+Symbol = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,32}$")]
+Costs = Annotated[float, Field(ge=0, le=1000)]
+
+
+class BacktestRequest(BaseModel):
+    """A run, as asked for. Money in the dataset's currency; costs in basis points of traded value; dates inclusive."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    dataset: Name
+    symbols: Annotated[list[Symbol], Field(min_length=1, max_length=MAX_SYMBOLS)] | Literal["*"]
+    start: Day
+    end: Day
+    snapshot: Name = "latest"
+    params: dict[str, Any] = Field(default_factory=dict)  # typed by the strategy: tapedeck.submission
+    cash: Annotated[float, Field(gt=0, le=1e12)] = 1_000_000.0
+    accounts: Literal["one", "sleeves"] = "one"
+    size_at: Literal["decision", "fill"] = "decision"
+    rebalance: Literal["change", "day", "month"] = "change"
+    leverage: Annotated[float, Field(gt=0, le=100)] = 1.0
+    fractional: bool = True
+    commission_bps: Costs = 5.0
+    slippage_bps: Costs = 2.0
+    adjust: Literal["split", "raw", "total"] = "split"
+    risk_free: Annotated[float, Field(gt=-1, lt=1)] = 0.0  # annual
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+
+def read_request(header: Mapping[str, object], params: Mapping[str, object]) -> BacktestRequest:
+    """Return the request: what the call says goes over what the file's header block says.
+
+    `params` inside of it holds the call's strategy parameters only; the header's are merged where they are typed.
+    Raises `CallerError` naming the key that is wrong.
+    """
+    try:
+        request = BacktestRequest.model_validate({**header, "params": {}, **params})
+    except ValidationError as e:
+        raise _refused(e) from e
+    if request.end < request.start:
+        raise CallerError(400, "EMPTY_RANGE", f"end {request.end} is before start {request.start}", key="end")
+    if request.symbols != "*" and (twice := _first_repeated(request.symbols)):
+        raise CallerError(400, "REPEATED_SYMBOL", f"{twice} stands twice in symbols", key="symbols", symbol=twice)
+    return request
+
+
+def _first_repeated(symbols: list[str]) -> str | None:
+    seen: set[str] = set()
+    for symbol in symbols:
+        if symbol in seen:
+            return symbol
+        seen.add(symbol)
+    return None
+
+
+def _refused(error: ValidationError) -> CallerError:
+    """Return the first complaint in the researcher's words."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    key = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("list[", "literal[")))
+    if first["type"] == "extra_forbidden":
+        hint = did_you_mean(key, BacktestRequest.model_fields) or "."
+        return CallerError(400, "UNKNOWN_KEY", f"there is no parameter {key[:100]!r}{hint}", key=key[:100])
+    if first["type"] == "missing":
+        where = "in the header block of the file or in the parameters of the call"
+        return CallerError(400, "MISSING_KEY", f"{key} is missing: say it {where}", key=key)
+    reason = first["msg"].removeprefix("Value error, ")
+    return CallerError(400, "BAD_VALUE", f"{key}: {reason}", key=key)

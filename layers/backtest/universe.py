@@ -1,0 +1,85 @@
+"""What a request means on a snapshot: which symbols, from which session to which, in which chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from backtest.errors import CallerError
+from backtest.request import BacktestRequest
+from tapedeck.market import calendar as calendars
+from tapedeck.market import chunks
+from tapedeck.market.errors import CalendarError
+from tapedeck.market.snapshot import Snapshot
+from tapedeck.suggest import did_you_mean
+
+
+@dataclass(frozen=True)
+class Universe:
+    """Symbols in the researcher's order ("*": sorted) and the chunk plan, first and last session of each chunk."""
+
+    symbols: tuple[str, ...]
+    chunks: tuple[tuple[date, date], ...]
+
+
+def resolve(
+    request: BacktestRequest, snapshot: Snapshot, *, fields: Sequence[str], level: str, exchange_bytes: int
+) -> Universe:
+    """Return what the request means on `snapshot`; `exchange_bytes` is what chunks may take of the pod's memory.
+
+    Raises `CallerError` for an unknown symbol, for dates outside of the data, and for a run that does not fit.
+    """
+    listed = snapshot.symbols if request.symbols == "*" else tuple(request.symbols)
+    known = set(snapshot.symbols)
+    for symbol in listed:
+        if symbol not in known:
+            hint = did_you_mean(symbol, snapshot.symbols) or "."
+            message = f"{snapshot.dataset} has no symbol {symbol!r}{hint}"
+            raise CallerError(400, "UNKNOWN_SYMBOL", message, key="symbols", symbol=symbol)
+    first, last = _sessions(request, snapshot, listed)
+    symbols = tuple(s for s in listed if _overlaps(snapshot, s, first, last))
+    if request.symbols != "*" and len(symbols) < len(listed):
+        missing = next(s for s in listed if s not in symbols)
+        begin, end = snapshot.span(missing)
+        message = f"{missing} has no data from {request.start} to {request.end}; it has from {begin} to {end}"
+        raise CallerError(400, "NO_DATA", message, key="symbols", symbol=missing)
+    # A chunk is being decided on while the next one is laid beside it, each with its lookback; main has one chunk.
+    budget = exchange_bytes * 9 // 10 if level == "main" else exchange_bytes // 3
+    calendar = calendars.get(snapshot.calendar)
+    try:
+        plan = chunks.plan(calendar, snapshot.bar, request.start, request.end, len(symbols), len(fields), level, budget)
+    except ValueError as e:
+        raise CallerError(400, "TOO_MUCH_DATA", str(e)) from e
+    return Universe(symbols, tuple(plan))
+
+
+def _sessions(request: BacktestRequest, snapshot: Snapshot, symbols: Sequence[str]) -> tuple[date, date]:
+    """Return the run's first and last session, which lie inside of the symbols' data."""
+    spans = [snapshot.span(s) for s in symbols]
+    if not spans:
+        raise CallerError(400, "NO_DATA", f"{snapshot.dataset} holds no symbol", key="dataset")
+    begin, end = min(s[0] for s in spans), max(s[1] for s in spans)
+    outside = CallerError(
+        400,
+        "OUTSIDE_SNAPSHOT",
+        f"{request.start} to {request.end} lies outside of the data, which goes from {begin} to {end}",
+        key="start" if request.start < begin else "end",
+        first=begin.isoformat(),
+        last=end.isoformat(),
+    )
+    try:
+        sessions = calendars.get(snapshot.calendar).sessions(request.start, request.end)
+    except CalendarError as e:
+        raise outside from e
+    if not sessions:
+        message = f"{snapshot.calendar} has no session from {request.start} to {request.end}"
+        raise CallerError(400, "EMPTY_RANGE", message, key="start")
+    if sessions[0] < begin or sessions[-1] > end:
+        raise outside
+    return sessions[0], sessions[-1]
+
+
+def _overlaps(snapshot: Snapshot, symbol: str, first: date, last: date) -> bool:
+    begin, end = snapshot.span(symbol)
+    return begin <= last and end >= first
