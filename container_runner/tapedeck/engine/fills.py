@@ -1,0 +1,74 @@
+"""The record of what was traded."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+RECORD = np.dtype(
+    [
+        ("ts", "<i8"),  # start of the bar at whose open it filled, microseconds since 1970, UTC
+        ("session", "<i4"),  # days since 1970-01-01
+        ("symbol", "<i4"),  # column
+        ("quantity", "<f8"),  # shares, negative for a sale
+        ("price", "<f8"),  # with slippage
+        ("reference", "<f8"),  # the bar's open
+        ("commission", "<f8"),  # currency
+        ("slippage", "<f8"),  # currency: |quantity| x |price - reference|
+        ("realised", "<f8"),  # profit of the part of a position that it closed, costs included; NaN: closed nothing
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Fills:
+    """Fills in the order in which they happened; `records` is an array of dtype `RECORD`, columns are attributes."""
+
+    records: NDArray[np.void]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getattr__(self, name: str) -> NDArray[np.float64]:
+        """Return a column of the records."""
+        if name not in (RECORD.names or ()):
+            raise AttributeError(name)
+        column: NDArray[np.float64] = self.records[name]
+        return column
+
+    def to_bytes(self) -> bytes:
+        """Return the fills as fixed-width little-endian records: those of two blocks, joined, are the whole's."""
+        return self.records.tobytes()
+
+    def to_csv(self, symbols: Sequence[str]) -> str:
+        """Return a table with a header; floats read back equal, times are ISO 8601, UTC."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["time", "session", *(RECORD.names or ())[2:]])
+        times = np.datetime_as_string(self.records["ts"].view("datetime64[us]"), unit="s")
+        days = np.datetime_as_string(self.records["session"].astype("datetime64[D]"))
+        for time, day, row in zip(times, days, self.records.tolist(), strict=True):
+            values = ["" if math.isnan(value) else repr(value) for value in row[3:]]
+            writer.writerow([f"{time}Z", day, symbols[row[2]], *values])
+        return out.getvalue()
+
+
+def from_rows(rows: Sequence[tuple[float, ...]]) -> Fills:
+    """Return fills of rows in the order of `RECORD`."""
+    return Fills(np.array(list(rows), dtype=RECORD))
+
+
+def from_bytes(body: bytes) -> Fills:
+    """Return the fills that `Fills.to_bytes` wrote."""
+    return Fills(np.frombuffer(body, dtype=RECORD))
+
+
+def concat(parts: Sequence[Fills]) -> Fills:
+    """Return the fills of several blocks as one."""
+    return Fills(np.concatenate([np.empty(0, RECORD), *(part.records for part in parts)]))
