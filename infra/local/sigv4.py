@@ -49,6 +49,7 @@ class Fault(Enum):
     BAD_TOKEN = "security token does not belong to the key"
     EXPIRED_TOKEN = "security token has expired"
     DENIED = "access denied"
+    INVALID = "the request makes no sense"
     NOT_IMPLEMENTED = "not implemented"
 
 

@@ -1,0 +1,226 @@
+"""The front door of the local AWS: nothing reaches moto that is not signed, understood, allowed and recorded.
+
+A WSGI middleware. It verifies the signature, names action and resource, evaluates the caller's policies, answers STS
+itself, forwards the rest, and tells of every object that was written, with the principal who wrote it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from http import HTTPStatus
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from infra.local import actions, s3_actions, sts
+from infra.local.actions import Place
+from infra.local.aws_chunked import decode
+from infra.local.iam import Decision, Identities, Principal, evaluate
+from infra.local.inbound import Environ, Inbound, MalformedRequestError
+from infra.local.need import Need
+from infra.local.object_events import Events, ObjectEvent
+from infra.local.policies import Value
+from infra.local.refusals import Answer, refusal
+from infra.local.s3_actions import S3Call
+from infra.local.sigv4 import CHUNKED_BODY, Fault, RefusedError, Signed, verify
+
+_MOTOS_OWN = ("/moto-api", "/latest/", "/v20180820/", "/favicon.ico")  # paths that moto gives another meaning than S3
+_CHUNKING = {
+    "HTTP_X_AMZ_TRAILER",
+    "HTTP_X_AMZ_DECODED_CONTENT_LENGTH",
+    "HTTP_TRANSFER_ENCODING",
+}
+
+
+class StartResponse(Protocol):
+    """The callable by which a WSGI application starts its answer."""
+
+    def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /) -> object:
+        """Take status and headers."""
+
+
+WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One decision, recorded: least privilege is tested against these."""
+
+    principal: str
+    role: str | None
+    action: str
+    resource: str
+    allowed: bool
+    context: Mapping[str, Value]
+
+
+class FrontDoor:
+    """Verifies, authorises and records every request to `app`; emits the event of every object written."""
+
+    def __init__(
+        self,
+        app: WsgiApp,
+        identities: Identities,
+        record: Callable[[Call], None],
+        emit: Callable[[ObjectEvent], None],
+        *,
+        region: str = "us-east-1",
+        account: str = "123456789012",
+    ) -> None:
+        self._app, self._identities, self._record, self._emit = app, identities, record, emit
+        self._place = Place(region, account)
+        self._events = Events(self._head)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        try:
+            request = Inbound.read(environ)
+        except MalformedRequestError as wrong:
+            status, headers, body = 400, [("Content-Type", "text/plain")], str(wrong).encode()
+        else:
+            try:
+                status, headers, body = self._answer(environ, request)
+            except RefusedError as refused:
+                status, headers, body = refusal(request, refused)
+        if not any(name.lower() == "content-length" for name, _ in headers):
+            headers = [*headers, ("Content-Length", str(len(body)))]
+        start_response(f"{status} {_phrase(status)}", headers)
+        return [body]
+
+    def _answer(self, environ: Environ, request: Inbound) -> Answer:
+        signed = verify(request, self._identities.by_access_key, region=self._place.region)
+        try:
+            if signed.service == "s3":
+                return self._answer_s3(environ, request, signed)
+            if signed.service == "sts":
+                operation, call = actions.parameters(request, "sts")
+                authorise = partial(self._authorise, signed)
+                result = sts.answer(
+                    operation, call, caller=signed.principal, identities=self._identities, authorise=authorise
+                )
+                return sts.render(operation, result, request.headers.get("accept"))
+            return self._answer_other(environ, request, signed)
+        except RefusedError as refused:
+            refused.service = signed.service
+            raise
+
+    def _answer_other(self, environ: Environ, request: Inbound, signed: Signed) -> Answer:
+        try:
+            need = actions.read(request, signed.service, self._place)
+        except RefusedError:
+            if not signed.principal.root:
+                raise
+            need = Need(f"{signed.service}:*", "*")
+        self._authorise(signed, need)
+        return self._forward(environ, request, signed)
+
+    def _answer_s3(self, environ: Environ, request: Inbound, signed: Signed) -> Answer:
+        if request.decoded_path.startswith(_MOTOS_OWN):
+            raise RefusedError(Fault.NOT_IMPLEMENTED, f"the local S3 has no bucket for {request.path}")
+        call = self._read_s3(request, signed.principal)
+        for need in call.needs:
+            self._authorise(signed, need)
+        request = _unchunked(request)
+        status, headers, body = self._forward(environ, request, signed)
+        if status == 404 and call.operation in ("GetObject", "HeadObject") and b"NoSuchBucket" not in body:
+            # Whoever may not list a bucket does not learn what is not there.
+            self._authorise(signed, Need("s3:ListBucket", f"arn:aws:s3:::{call.bucket}"))
+        if status < 300:
+            for event in self._events.of(call, signed, request, (status, headers, body)):
+                self._emit(event)
+        return status, headers, body
+
+    def _read_s3(self, request: Inbound, principal: Principal) -> S3Call:
+        try:
+            return s3_actions.read(request)
+        except RefusedError:
+            if not principal.root:
+                raise
+            return S3Call("", "", "", None, ())
+
+    def _authorise(self, signed: Signed, need: Need, decision: Decision | None = None) -> None:
+        """Record the decision on a need (the policies' one unless it is given) and raise where it is a no."""
+        who = signed.principal
+        if decision is None:
+            decision = evaluate(who, need.action, need.resource, need.context)
+        self._record(Call(who.arn, who.role_arn, need.action, need.resource, decision.allowed, need.context))
+        if not decision.allowed:
+            message = f"User: {who.arn} is not authorized to perform: {need.action} on resource: {need.resource}"
+            raise RefusedError(Fault.DENIED, f"{message} because {decision.reason}")
+
+    def _forward(self, environ: Environ, request: Inbound, signed: Signed) -> Answer:
+        """Hand the request to moto exactly as it was authorised: the service, the host and the path cannot differ."""
+        scope = f"{signed.claim.key}/{signed.claim.day}/{signed.region}/{signed.service}/aws4_request"
+        onward = {name: value for name, value in environ.items() if name not in _CHUNKING}
+        onward |= {
+            "wsgi.input": io.BytesIO(request.body),
+            "CONTENT_LENGTH": str(len(request.body)),
+            "RAW_URI": environ["REQUEST_URI"],
+            "HTTP_HOST": f"127.0.0.1:{environ['SERVER_PORT']}",
+            "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=verified",
+        }
+        for name, value in request.headers.items():
+            if name.startswith("x-amz-checksum-") or name in ("content-encoding", "x-amz-content-sha256"):
+                onward[f"HTTP_{name.upper().replace('-', '_')}"] = value
+        return _call(self._app, onward)
+
+    def _head(self, bucket: str, key: str, version: str | None) -> Mapping[str, str]:
+        """Ask moto for a written object's headers; this is the platform's own question, nobody is authorised."""
+        path, query = f"/{bucket}/{quote(key)}", f"versionId={version}" if version else ""
+        environ = {
+            "REQUEST_METHOD": "HEAD",
+            "PATH_INFO": f"/{bucket}/{key}".encode().decode("latin-1"),
+            "RAW_URI": path,
+            "QUERY_STRING": query,
+            "SERVER_NAME": "127.0.0.1",
+            "SERVER_PORT": "80",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "HTTP_HOST": "127.0.0.1",
+            "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential=-/-/{self._place.region}/s3/aws4_request, -",
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(),
+        }
+        status, headers, _ = _call(self._app, environ)
+        if status != 200:
+            raise LookupError(f"{bucket}/{key} was written and is not there: {status}")
+        return {name.lower(): value for name, value in headers}
+
+
+def _unchunked(request: Inbound) -> Inbound:
+    """Return the request with an aws-chunked body decoded and its checksum verified, as if it had come whole."""
+    if request.headers.get("x-amz-content-sha256") != CHUNKED_BODY:
+        return request
+    try:
+        body, trailers = decode(request.body)
+    except ValueError as wrong:
+        raise RefusedError(Fault.INVALID, f"the chunked body cannot be read: {wrong}") from wrong
+    encodings = [e.strip() for e in request.headers.get("content-encoding", "").split(",")]
+    kept = ",".join(e for e in encodings if e and e != "aws-chunked")
+    headers = {**request.headers, **trailers, "content-encoding": kept, "x-amz-content-sha256": "UNSIGNED-PAYLOAD"}
+    return replace(request, body=body, headers=headers)
+
+
+def _call(app: WsgiApp, environ: Environ) -> Answer:
+    started: list[tuple[str, list[tuple[str, str]]]] = []
+
+    def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None, /) -> None:
+        started[:] = [(status, headers)]
+
+    chunks = app(environ, start)
+    try:
+        body = _joined(list(chunks))
+    finally:
+        if close := getattr(chunks, "close", None):
+            close()
+    status, headers = started[0]
+    return int(status.split(" ", 1)[0]), headers, body
+
+
+def _joined(chunks: Sequence[bytes]) -> bytes:
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Unknown"
