@@ -1,0 +1,90 @@
+"""A run's page: facts in, one self-contained HTML file out."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from backtest.report import chart, figures
+from backtest.report.facts import Facts
+
+TRADES_SHOWN = 400
+
+
+def render(facts: Facts) -> str:
+    """Return the page. Everything that a user or a strategy wrote is escaped; the page runs no script."""
+    metrics: dict[str, Any] = facts.result["metrics"]
+    rows = facts.trades
+    shown = rows if len(rows) <= TRADES_SHOWN else rows[: TRADES_SHOWN // 2] + rows[-TRADES_SHOWN // 2 :]
+    return _template().render(
+        title=facts.manifest["class_name"] or Path(facts.manifest["code"]["name"]).stem,
+        status="COMPLETED",
+        manifest=facts.manifest,
+        result=facts.result,
+        headline=[figures.figure(name, metrics) for name in figures.HEADLINE],
+        metrics=[figures.figure(name, metrics) for name in metrics["values"]],
+        equity_chart=chart.line(chart.Series(facts.sessions, facts.equity), label="Equity", unit="money"),
+        drawdown_chart=chart.area(chart.Series(facts.sessions, facts.drawdown), label="Drawdown", unit="fraction"),
+        months=figures.MONTHS,
+        monthly=figures.monthly(facts.sessions, facts.equity),
+        trades={"columns": facts.trade_columns, "rows": shown, "total": len(rows)},
+        actions=facts.actions,
+        code=facts.code,
+        log=facts.log,
+        facts=run_facts(facts),
+    )
+
+
+def as_json(facts: Facts) -> bytes:
+    """Return the report's numbers as JSON, unrounded."""
+    body = {
+        "manifest": facts.manifest,
+        "result": facts.result,
+        "equity": [
+            {"session": s.isoformat(), "equity": e, "drawdown": d}
+            for s, e, d in zip(facts.sessions, facts.equity, facts.drawdown, strict=True)
+        ],
+        "trades": [dict(zip(facts.trade_columns, row, strict=True)) for row in facts.trades],
+        "actions": facts.actions,
+    }
+    return json.dumps(body, allow_nan=False, sort_keys=True).encode()
+
+
+def run_facts(facts: Facts) -> list[tuple[str, str]]:
+    """Return what a reader needs to repeat the run and to trust it."""
+    manifest, result, engine = facts.manifest, facts.result, facts.manifest["engine"]
+    usage = result["usage"]
+    peak = usage["peak_memory_bytes"]
+    return [
+        ("Job", f"{result['job']}, attempt {result['attempt']}"),
+        ("Run manifest", result["manifest_digest"]),
+        ("Result digest", result["result_digest"]),
+        ("Snapshot", result["snapshot"]),
+        ("Calendar and bar", f"{manifest['calendar']}, {manifest['bar']}; {result['bars']:,} bars a symbol"),
+        ("Prices", f"signals adjusted “{manifest['adjust']}” forward from the first bar; books on raw prices"),
+        ("Fills", f"next bar's open, sized at the {engine['size_at']}, rebalanced on {engine['rebalance']}"),
+        ("Account", f"{engine['accounts']}, cash {engine['cash']:,.2f}, leverage {engine['leverage']:g}"),
+        ("Costs", f"commission {engine['commission_bps']:g} bps, slippage {engine['slippage_bps']:g} bps of traded value"),
+        ("Engine", engine["version"]),
+        ("Causality", result["causality"]),
+        ("Dropped decisions", f"{result['dropped_decisions']} (a decision on the last bar has no next open)"),
+        ("Seed", str(manifest["seed"])),
+        ("Sandbox", usage["sandbox"] or "not stated"),
+        ("Peak memory", f"{peak / 2**20:,.0f} MiB" if peak else "not stated"),
+        ("Started, first bar, finished", f"{result['started_at']}, {result['first_bar_at']}, {result['finished_at']}"),
+    ]
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+    )
+    return environment.get_template("page.html.j2")
