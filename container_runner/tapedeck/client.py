@@ -19,7 +19,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 TERMINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
-REPORT_DONE = frozenset({"READY", "FAILED", "NONE"})
+REPORT_DONE = frozenset({"READY", "FAILED"})
 
 
 class ApiError(Exception):

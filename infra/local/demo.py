@@ -171,7 +171,7 @@ def follow(runs: list[tuple[str, Client, str]]) -> dict[str, dict[str, Any]]:
 def finished(state: dict[str, Any]) -> bool:
     """Say whether a run has ended and, if it completed, its report too."""
     return state["status"] in ("FAILED", "CANCELLED") or (
-        state["status"] == "COMPLETED" and state["report_status"] != "PENDING"
+        state["status"] == "COMPLETED" and state["report_status"] in ("READY", "FAILED")
     )
 
 

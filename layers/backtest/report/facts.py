@@ -15,6 +15,7 @@ from contract import Result, RunManifest
 
 from backtest import layout
 from backtest.errors import PlatformError
+from backtest.events import read_result
 
 LOG_LINES = 2000
 
@@ -39,12 +40,15 @@ class Facts:
     trades_csv: bytes
 
 
-def gather(read: Read, job: str, attempt: int) -> Facts:
+def gather(read: Read, job: str, attempt: int, manifest_digest: str) -> Facts:
     """Return the facts of a run that completed; `read` maps a key of the runs bucket to its bytes.
 
-    Raises `PlatformError` when an artifact's bytes are not those that the result names.
+    Raises `MalformedError` when the result is not this run's, `PlatformError` when an artifact's bytes are not those
+    that the result names.
     """
-    result: Result = json.loads(read(layout.result(job, attempt)))
+    body = read(layout.result(job, attempt))
+    read_result(job, attempt, manifest_digest, body)
+    result: Result = json.loads(body)
     manifest: RunManifest = json.loads(read(layout.run_manifest(job)))
     equity_csv, trades_csv = _artifact(read, result, "equity.csv"), _artifact(read, result, "trades.csv")
     equity = list(csv.DictReader(io.StringIO(equity_csv.decode())))

@@ -141,10 +141,10 @@ class Jobs:
             if queries().mark_dispatched(c, id=job.id, attempt=job.attempt):
                 _tell(c, job.id, job.attempt, "DISPATCHED")
 
-    def report_done(self, job_id: str, *, ready: bool) -> None:
-        """Note that a completed job's report is readable, or that it could not be made."""
+    def report_done(self, job_id: str, attempt: int, *, ready: bool) -> None:
+        """Note that the report of this attempt is readable, or that it could not be made; it may precede COMPLETED."""
         with self._database.transaction() as c:
-            queries().report_done(c, id=job_id, status="READY" if ready else "FAILED")
+            queries().report_done(c, id=job_id, attempt=attempt, status="READY" if ready else "FAILED")
 
     def history(self, job_id: str) -> list[dict[str, Any]]:
         """Return what happened to a job: attempt, seq (null: the platform's own), type, at, detail; oldest first."""

@@ -76,8 +76,10 @@ WHERE id = :id AND attempt = :attempt AND status IN ('PENDING', 'RUNNING');
 UPDATE backtest_jobs SET status = 'CANCELLED', finished_at = greatest(now(), started_at, created_at)
 WHERE id = :id AND status IN ('PENDING', 'RUNNING');
 
--- name: report_done(id, status)!
-UPDATE backtest_jobs SET report_status = :status WHERE id = :id AND status = 'COMPLETED';
+-- name: report_done(id, attempt, status)!
+-- A result's event may overtake the one that completes its job.
+UPDATE backtest_jobs SET report_status = :status
+WHERE id = :id AND attempt = :attempt AND status NOT IN ('FAILED', 'CANCELLED');
 
 -- name: never_dispatched(seconds)
 SELECT * FROM backtest_jobs

@@ -1,0 +1,114 @@
+"""The report's page: what it shows, and that nothing a user wrote can act in it."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from backtest.report import chart, figures, page
+from backtest.report.facts import Facts
+from hypothesis import given
+from hypothesis import strategies as st
+
+EVIL = '</pre><script>alert(1)</script>"\'&'
+
+
+def facts(**changes: Any) -> Facts:
+    days = [date(2004, 1, 1) + timedelta(days=i) for i in range(800)]
+    equity = [1000.0 + i for i in range(800)]
+    result: Any = {
+        "job": "j", "attempt": 1, "manifest_digest": "m", "result_digest": "r", "snapshot": "s", "bars": 799,
+        "causality": "unchecked", "dropped_decisions": 1, "warnings": [EVIL],
+        "started_at": "a", "first_bar_at": "b", "finished_at": "c",
+        "usage": {"peak_memory_bytes": 2**20, "cpu_seconds": 1.0, "sandbox": "runsc ptrace"},
+        "metrics": {
+            "values": {"cagr": 0.1, "sharpe": None, "max_drawdown": -0.2, "final_equity": 1799.0, "trades": 2, "costs": 1.5,
+                       "volatility": 0.1, "sortino": 1.0},
+            "reasons": {"sharpe": "no_variance"},
+            "conventions": {"cagr": "365.25 days a year"},
+        },
+    }  # fmt: skip
+    manifest: Any = {
+        "class_name": "Crossover", "params": {"fast": 20}, "symbols": ["AAPL", EVIL], "start": "2004-01-01",
+        "end": "2006-03-10", "dataset": "equities-1d", "calendar": "XNYS", "bar": "1d", "adjust": "split", "seed": 0,
+        "code": {"name": "crossover.py", "digest": "d", "kind": "script", "key": "k"},
+        "engine": {"version": "1", "cash": 1000.0, "accounts": "one", "size_at": "decision", "rebalance": "change",
+                   "leverage": 1.0, "fractional": True, "commission_bps": 5.0, "slippage_bps": 2.0},
+    }  # fmt: skip
+    whole = Facts(
+        manifest=manifest,
+        result=result,
+        sessions=days,
+        equity=equity,
+        drawdown=[0.0] * 800,
+        trade_columns=["symbol", "quantity"],
+        trades=[["AAPL", "1"], [EVIL, "2"]],
+        actions=[{"symbol": "AAPL", "session": "2005-02-28", "kind": "split", "value": 2.0}],
+        code=f"print('{EVIL}')",
+        log=[{"stream": "stdout", "text": EVIL}],
+        equity_csv=b"",
+        trades_csv=b"",
+    )
+    return replace(whole, **changes)
+
+
+class Tags(html.parser.HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.add(tag)
+
+
+def test_what_users_wrote_is_shown_and_cannot_act() -> None:
+    text = page.render(facts())
+    tags = Tags()
+    tags.feed(text)
+    assert "script" not in tags.seen
+    assert text.count("&lt;script&gt;") >= 5
+    assert "default-src 'none'" in text
+
+
+def test_a_missing_metric_says_why() -> None:
+    shown = figures.figure("sharpe", facts().result["metrics"])
+    assert (shown.text, shown.note) == ("n/a", "not defined: no_variance")
+
+
+def test_the_json_beside_the_page_keeps_every_digit() -> None:
+    body = json.loads(page.as_json(facts(equity=[1000.0 + i / 3 for i in range(800)])))
+    assert body["equity"][1]["equity"] == 1000.0 + 1 / 3
+
+
+def test_monthly_returns_compound_to_the_years() -> None:
+    years = figures.monthly(facts().sessions, facts().equity)
+    assert [y.year for y in years] == [2004, 2005, 2006]
+    assert years[0].cells[0].text == f"{1030 / 1000 - 1:.1%}"
+    assert years[0].total.text == f"{1365 / 1000 - 1:.1%}"
+    assert years[2].cells[5].text == ""
+
+
+@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=400), st.integers(4, 50))
+def test_thinning_keeps_both_ends_and_both_extremes(values: list[float], most: int) -> None:
+    kept = chart.thin(len(values), values, most)
+    assert kept[0] == 0
+    assert kept[-1] == len(values) - 1
+    assert max(values[i] for i in kept) == max(values)
+    assert min(values[i] for i in kept) == min(values)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-0.5, 0.0), (999_000.0, 2_400_000.0), (3.0, 3.0)])
+def test_ticks_are_few_and_within_the_range(low: float, high: float) -> None:
+    marks = chart.ticks(low, high)
+    assert 1 <= len(marks) <= 7
+    assert all(low <= m <= high for m in marks)
+
+
+def test_a_flat_or_empty_curve_is_still_a_chart() -> None:
+    day = date(2004, 1, 2)
+    assert "<svg" in chart.line(chart.Series([day, day], [1.0, 1.0]), label="x", unit="money")
+    assert "No sessions" in chart.line(chart.Series([], []), label="x", unit="money")
