@@ -17,11 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from botocore.credentials import Credentials
 from bokeh_sampledata import package_path
-from tapedeck.client import Client
+from botocore.credentials import Credentials
 
 from infra.local.stack import Stack
+from tapedeck.client import Client
 
 ROOT = Path(__file__).resolve().parents[2]
 ASSEMBLY = ROOT / "build" / "cdk.out"

@@ -7,26 +7,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from infra.local import demo
 from infra.local.stack import Stack
-from tapedeck.client import ApiError, Client
 
+from infra.local import demo
+from tapedeck.client import ApiError, Client
 from tests.end_to_end.test_main_job import CROSSOVER, objects, row
 
-HEADER = '''# /// backtest
+HEADER = """# /// backtest
 # dataset = "equities-1d"
 # symbols = ["AAPL", "IBM"]
 # start = 2004-01-02
 # end = 2012-12-31
 # ///
-'''
-STRATEGY = '''from tapedeck import Strategy, sma
+"""
+STRATEGY = """from tapedeck import Strategy, sma
 
 
 class Mine(Strategy):
     def weights(self, bars):
         return sma(bars.close, 5) * 0
-'''
+"""
 GOOD = HEADER + STRATEGY
 
 FILES = {
@@ -102,9 +102,7 @@ def test_a_missing_part_of_the_multipart_is_named(alice: Client) -> None:
 
 
 @pytest.mark.parametrize("what", FILES)
-def test_a_dropped_file_is_refused_in_its_status_object(
-    what: str, alice: Client, stack: Stack, tmp_path: Path
-) -> None:
+def test_a_dropped_file_is_refused_in_its_status_object(what: str, alice: Client, stack: Stack, tmp_path: Path) -> None:
     body, code, _ = FILES[what]
     path = tmp_path / f"{what.replace(' ', '_')}.py"
     path.write_bytes(body)

@@ -12,17 +12,25 @@ from typing import Any
 import psycopg2
 import pytest
 from botocore.exceptions import ClientError
+from infra.local.stack import Stack
+
 from contract import Event
 from infra.local import demo
-from infra.local.stack import Stack
 from tapedeck.client import ApiError, Client
-
 from tests import oracle
 
 ROOT = Path(__file__).resolve().parents[2]
 CROSSOVER = ROOT / "examples" / "crossover.py"
 NOTEBOOK = ROOT / "examples" / "momentum.ipynb"
 RUN_SECONDS = 90
+METHOD = "def weights(self, bars):"
+
+
+def variant(folder: Path, name: str, statement: str) -> Path:
+    """Return the crossover with `statement` as the first of its method."""
+    path = folder / name
+    path.write_text(CROSSOVER.read_text().replace(METHOD, f"{METHOD}\n        {statement}"))
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -157,10 +165,7 @@ def test_a_researcher_cannot_drop_vendor_data(stack: Stack) -> None:
 
 
 def test_what_the_strategy_printed_can_be_read(alice: Client, ingested: dict[str, Any], tmp_path: Path) -> None:
-    path = tmp_path / "talks.py"
-    path.write_text(
-        CROSSOVER.read_text().replace("def weights(self, bars):", 'def weights(self, bars):\n        print("héllo \\x1b[31m")')
-    )
+    path = variant(tmp_path, "talks.py", 'print("héllo \\x1b[31m")')
     state = alice.wait(alice.submit(path)["job_id"], timeout_s=RUN_SECONDS)
     assert state["status"] == "COMPLETED", state["failure"]
     lines = list(alice.logs(state["job_id"]))
@@ -170,8 +175,7 @@ def test_what_the_strategy_printed_can_be_read(alice: Client, ingested: dict[str
 
 
 def test_code_that_fails_names_file_and_line(alice: Client, ingested: dict[str, Any], tmp_path: Path) -> None:
-    path = tmp_path / "breaks.py"
-    path.write_text(CROSSOVER.read_text().replace("def weights(self, bars):", "def weights(self, bars):\n        1 / 0"))
+    path = variant(tmp_path, "breaks.py", "1 / 0")
     line = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if "1 / 0" in text)
     state = alice.wait(alice.submit(path)["job_id"], timeout_s=RUN_SECONDS)
     assert state["status"] == "FAILED"
@@ -182,10 +186,7 @@ def test_code_that_fails_names_file_and_line(alice: Client, ingested: dict[str, 
 def test_a_cancelled_run_ends_and_its_job_leaves_the_cluster(
     alice: Client, ingested: dict[str, Any], tmp_path: Path
 ) -> None:
-    path = tmp_path / "sleeps.py"
-    path.write_text(
-        CROSSOVER.read_text().replace("def weights(self, bars):", "def weights(self, bars):\n        __import__('time').sleep(60)")
-    )
+    path = variant(tmp_path, "sleeps.py", "__import__('time').sleep(60)")
     job = alice.submit(path)["job_id"]
     for _ in range(120):
         if alice.get(job)["status"] == "RUNNING":

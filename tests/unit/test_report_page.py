@@ -9,12 +9,13 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from backtest.report import chart, figures, page
-from backtest.report.facts import Facts
 from hypothesis import given
 from hypothesis import strategies as st
 
-EVIL = '</pre><script>alert(1)</script>"\'&'
+from backtest.report import chart, figures, page
+from backtest.report.facts import Facts
+
+EVIL = "</pre><script>alert(1)</script>\"'&"
 
 
 def facts(**changes: Any) -> Facts:
@@ -26,8 +27,8 @@ def facts(**changes: Any) -> Facts:
         "started_at": "a", "first_bar_at": "b", "finished_at": "c",
         "usage": {"peak_memory_bytes": 2**20, "cpu_seconds": 1.0, "sandbox": "runsc ptrace"},
         "metrics": {
-            "values": {"cagr": 0.1, "sharpe": None, "max_drawdown": -0.2, "final_equity": 1799.0, "trades": 2, "costs": 1.5,
-                       "volatility": 0.1, "sortino": 1.0},
+            "values": {"cagr": 0.1, "sharpe": None, "max_drawdown": -0.2, "final_equity": 1799.0, "trades": 2,
+                       "costs": 1.5, "volatility": 0.1, "sortino": 1.0},
             "reasons": {"sharpe": "no_variance"},
             "conventions": {"cagr": "365.25 days a year"},
         },

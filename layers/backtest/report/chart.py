@@ -87,15 +87,15 @@ def _chart(series: Series, *, label: str, unit: str, filled: bool) -> Markup:
 
 
 def _level(y: float, text: str) -> Markup:
-    return Markup('<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/><text x="{}" y="{:.1f}" class="y">{}</text>').format(
-        LEFT, WIDTH - RIGHT, y, y, LEFT - 8, y + 4, text
-    )
+    return Markup(
+        '<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/><text x="{}" y="{:.1f}" class="y">{}</text>'
+    ).format(LEFT, WIDTH - RIGHT, y, y, LEFT - 8, y + 4, text)
 
 
 def _instant(x: float, text: str) -> Markup:
-    return Markup('<line class="grid" x1="{0:.1f}" x2="{0:.1f}" y1="{1}" y2="{2}"/><text x="{0:.1f}" y="{3}" class="x">{4}</text>').format(
-        x, TOP, HEIGHT - BOTTOM, HEIGHT - 8, text
-    )
+    return Markup(
+        '<line class="grid" x1="{0:.1f}" x2="{0:.1f}" y1="{1}" y2="{2}"/><text x="{0:.1f}" y="{3}" class="x">{4}</text>'
+    ).format(x, TOP, HEIGHT - BOTTOM, HEIGHT - 8, text)
 
 
 def _dates(sessions: Sequence[date]) -> list[tuple[int, str]]:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from contract import Result, RunManifest
-
 from backtest import layout
 from backtest.errors import PlatformError
 from backtest.events import read_result
+from contract import Result, RunManifest
 
 LOG_LINES = 2000
 

@@ -68,7 +68,10 @@ def run_facts(facts: Facts) -> list[tuple[str, str]]:
         ("Prices", f"signals adjusted “{manifest['adjust']}” forward from the first bar; books on raw prices"),
         ("Fills", f"next bar's open, sized at the {engine['size_at']}, rebalanced on {engine['rebalance']}"),
         ("Account", f"{engine['accounts']}, cash {engine['cash']:,.2f}, leverage {engine['leverage']:g}"),
-        ("Costs", f"commission {engine['commission_bps']:g} bps, slippage {engine['slippage_bps']:g} bps of traded value"),
+        (
+            "Costs",
+            f"commission {engine['commission_bps']:g} bps, slippage {engine['slippage_bps']:g} bps of traded value",
+        ),
         ("Engine", engine["version"]),
         ("Causality", result["causality"]),
         ("Dropped decisions", f"{result['dropped_decisions']} (a decision on the last bar has no next open)"),
