@@ -9,8 +9,8 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from backtest.cloud.objects import Bucket
 
+from backtest.cloud.objects import Bucket
 from backtest.events import MalformedError
 from backtest.report.publish import render
 from backtest.settings import Settings

@@ -52,7 +52,7 @@ class Client:
         """Return a job's status, progress, failure, metrics and times."""
         return self._json("GET", f"/v1/backtest/{job}")
 
-    def list(self, **filters: str) -> dict[str, Any]:
+    def jobs(self, **filters: str) -> dict[str, Any]:
         """Return the caller's jobs, newest first, one page."""
         return self._json("GET", "/v1/backtest", query=filters)
 
