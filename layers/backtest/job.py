@@ -38,8 +38,8 @@ class Move(StrEnum):
     """What an event does to its job."""
 
     IGNORE = "ignore"  # stale, repeated, or too late
-    START = "start"  # PENDING -> RUNNING
-    PROGRESS = "progress"  # stays (or becomes) RUNNING
+    START = "start"  # PENDING -> RUNNING, by STARTED or by the first PROGRESS that is heard
+    PROGRESS = "progress"  # stays RUNNING
     COMPLETE = "complete"  # -> COMPLETED
     FAIL = "fail"  # -> FAILED
     RETRY = "retry"  # -> PENDING with the next attempt; nobody's fault
@@ -68,11 +68,11 @@ def step(state: State, event: Event) -> Step:
     """Return what `event` does to a job in `state`: the same event twice, late or out of order does no harm."""
     if state.status in TERMINAL or event.attempt != state.attempt:
         return Step(Move.IGNORE)
+    pending = state.status is Status.PENDING
     match event.type:
-        case "STARTED":
-            return Step(Move.START if state.status is Status.PENDING else Move.IGNORE)
-        case "PROGRESS":
-            return Step(Move.PROGRESS if event.seq > state.sequence else Move.IGNORE)
+        case "STARTED" | "PROGRESS":
+            later = Move.PROGRESS if event.type == "PROGRESS" and event.seq > state.sequence else Move.IGNORE
+            return Step(Move.START if pending else later)
         case "COMPLETED":
             return Step(Move.COMPLETE)
         case "DRAINED":

@@ -18,6 +18,7 @@ from backtest.store import Store, store_of
 from backtest.store.connection import Database, Secret
 from backtest.store.migrate import migrate
 from tests.component.deployment import Deployment, deploy
+from tests.component.fake_cluster import NAMESPACE, FakeCluster
 
 REGION = "us-east-1"
 
@@ -123,3 +124,21 @@ def forget_handlers() -> None:
             for kept in vars(module).values():
                 if hasattr(kept, "cache_clear") and getattr(kept, "__module__", "") == name:
                     kept.cache_clear()
+
+
+@pytest.fixture
+def cluster(deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCluster]:
+    """A cluster beside the deployment, and how to reach it in the environment."""
+    fake = FakeCluster(tmp_path)
+    environment = {
+        "CLUSTER_NAME": "tapedeck",
+        "CLUSTER_ENDPOINT": fake.endpoint,
+        "CLUSTER_CA": fake.ca,
+        "CLUSTER_NAMESPACE": NAMESPACE,
+        "CREDENTIALS_URL": "https://internal/live/credentials",
+        "RUNNER_ROLE_ARN": "arn:aws:iam::123456789012:role/runner",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    yield fake
+    fake.close()
