@@ -86,7 +86,7 @@ class FrontDoor:
                 status, headers, body = refusal(request, refused)
         if not any(name.lower() == "content-length" for name, _ in headers):
             headers = [*headers, ("Content-Length", str(len(body)))]
-        start_response(f"{status} {_phrase(status)}", headers)
+        start_response(status_line(status), headers)
         return [body]
 
     def _answer(self, environ: Environ, request: Inbound) -> Answer:
@@ -222,5 +222,6 @@ def _joined(chunks: Sequence[bytes]) -> bytes:
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _phrase(status: int) -> str:
-    return HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Unknown"
+def status_line(status: int) -> str:
+    """Return a status as WSGI wants it."""
+    return f"{status} {HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else 'Unknown'}"
