@@ -1,0 +1,122 @@
+"""The command line: ``tapedeck run strategy.py --data FOLDER`` and ``tapedeck check strategy.py``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tapedeck.submission import SubmissionError, inspect_source
+
+if TYPE_CHECKING:
+    from tapedeck.laptop import Finished
+
+ROWS = (
+    ("Final equity", "final_equity", "{:,.2f}"),
+    ("Total return", "total_return", "{:.2%}"),
+    ("CAGR", "cagr", "{:.2%}"),
+    ("Volatility", "volatility", "{:.2%}"),
+    ("Sharpe", "sharpe", "{:.3f}"),
+    ("Sortino", "sortino", "{:.3f}"),
+    ("Maximum drawdown", "max_drawdown", "{:.2%}"),
+    ("Fills", "trades", "{:,.0f}"),
+    ("Win rate", "win_rate", "{:.1%}"),
+    ("Turnover a year", "turnover", "{:.2f}"),
+    ("Costs", "costs", "{:,.2f}"),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code: 0, 1 when the strategy failed, 2 when it was refused."""
+    asked = _parser().parse_args(arguments)
+    try:
+        return _check(asked.file) if asked.command == "check" else _run(asked)
+    except SubmissionError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tapedeck", description="Replay the market for a strategy.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="run a strategy in this process (only code that you trust)")
+    run.add_argument("file", type=Path, help="a script, a notebook or a zip with a header block")
+    run.add_argument("--data", type=Path, required=True, help="folder with datasets and their snapshots")
+    run.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="override a parameter")
+    run.add_argument("--out", type=Path, help="folder for trades.csv, equity.csv and metrics.json")
+    check = commands.add_parser("check", help="say what a file is, without running it")
+    check.add_argument("file", type=Path)
+    return parser
+
+
+def _check(file: Path) -> int:
+    found = inspect_source(file.name, file.read_bytes())
+    print(json.dumps(found.to_dict(), indent=2))
+    return 0
+
+
+def _run(asked: argparse.Namespace) -> int:
+    from tapedeck import laptop, source  # noqa: PLC0415 - `check` needs no NumPy
+    from tapedeck.market.errors import MarketError  # noqa: PLC0415
+    from tapedeck.market.store import FolderStore  # noqa: PLC0415
+
+    if not asked.data.is_dir():
+        raise SubmissionError("BAD_HEADER", f"{asked.data} is no folder of market data.")
+    params = dict(_param(text) for text in asked.param)
+    try:
+        done = laptop.run(asked.file, FolderStore(asked.data), params)
+    except MarketError as error:
+        print(f"DATA: {error}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        if isinstance(error, SubmissionError):
+            raise
+        place = source.locate(error)
+        where = (
+            f" (line {place.line} of {place.file}" + (f", cell {place.cell})" if place.cell else ")") if place else ""
+        )
+        print(f"{source.describe(error)}CODE: {error}{where}", file=sys.stderr)
+        return 1
+    print(table(done))
+    if asked.out:
+        _write(done, asked.out)
+    return 0
+
+
+def table(done: Finished) -> str:
+    """Return a run's headline as text; a figure that is not defined says why."""
+    values, reasons = done.metrics["values"], done.metrics["reasons"]
+    lines = [f"{done.name} on {', '.join(done.symbols[:8])}, snapshot {done.snapshot[:12]}", ""]
+    for label, name, form in ROWS:
+        text = f"n/a ({reasons[name]})" if values[name] is None else form.format(values[name])
+        lines.append(f"{label:<18}{text:>18}")
+    lines += ["", f"{len(done.sessions)} sessions, {done.closing.dropped} decisions on the last bar dropped"]
+    return "\n".join([*lines, f"result digest {done.result_digest}"])
+
+
+def _param(text: str) -> tuple[str, object]:
+    """Return NAME=VALUE as a parameter: a JSON value where it is one, else text."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SubmissionError("BAD_PARAMETER", f"--param takes NAME=VALUE, not {text!r}.")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
+
+
+def _write(done: Finished, folder: Path) -> None:
+    from tapedeck.market.calendar import from_day_number  # noqa: PLC0415 - as above
+
+    folder.mkdir(parents=True, exist_ok=True)
+    days = [from_day_number(day).isoformat() for day in done.sessions.tolist()]
+    rows = [f"{day},{value!r}" for day, value in zip(days, done.equity.tolist(), strict=True)]
+    (folder / "equity.csv").write_text("\n".join(["session,equity", *rows]) + "\n")
+    (folder / "trades.csv").write_text(done.fills.to_csv(done.symbols))
+    (folder / "metrics.json").write_text(json.dumps(done.metrics, indent=2, allow_nan=False) + "\n")

@@ -1,0 +1,7 @@
+"""Runs a strategy in this process on a folder of market data: no account, no server, the platform's numbers."""
+
+from __future__ import annotations
+
+from tapedeck.laptop.run import Finished, run
+
+__all__ = ["Finished", "run"]

@@ -1,0 +1,148 @@
+"""One run: the strategy's decisions chunk by chunk, as the platform plans them, then the engine's books."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tapedeck import engine, metrics, source, strategy
+from tapedeck.bars import Array, Bars
+from tapedeck.decisions import DecisionError, as_decisions
+from tapedeck.laptop import asked
+from tapedeck.laptop.market import Market
+from tapedeck.market import calendar, chunks, snapshot
+from tapedeck.market.store import ObjectStore
+from tapedeck.run import Run
+from tapedeck.submission import Inspection, SubmissionError, did_you_mean, inspect_source, resolve_parameters
+
+NO_LIMIT = 1 << 62  # bytes: a laptop's chunks are calendar months, as on the platform where they fit its memory
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run brought. `sessions` and `equity`: (n,) at each session's close; `metrics`: see `tapedeck.metrics`."""
+
+    name: str
+    symbols: tuple[str, ...]
+    snapshot: str
+    sessions: NDArray[np.int32]
+    equity: Array
+    fills: engine.Fills
+    closing: engine.Closing
+    metrics: dict[str, Any]
+    result_digest: str  # of decisions, fills and equity: the platform's, for the same chunks
+
+
+def run(path: Path, store: ObjectStore, params: Mapping[str, object] | None = None) -> Finished:
+    """Run the strategy in `path` on the dataset that its header block names; `params` override the header's.
+
+    The strategy's code runs in this process: only for code that one trusts. Raises `SubmissionError`,
+    `tapedeck.market.errors.MarketError`, `DecisionError`, and what the strategy raises.
+    """
+    found = inspect_source(path.name, path.read_bytes())
+    values, wish = resolve_parameters(found, params or {}), asked.read(found.header)
+    snap = _snapshot(store, wish)
+    symbols = _symbols(snap, wish)
+    market = Market(store, snap, symbols, wish.start, wish.end)
+    random.seed(wish.seed)
+    np.random.seed(wish.seed)
+    lookback, decide = _strategy(path, found, values, market)
+    market.load(lookback, wish.adjust)
+    span = wish.start, wish.end, len(symbols), len(found.fields), found.level, NO_LIMIT
+    plan = chunks.plan(calendar.get(snap.calendar), snap.bar, *span)
+    parts = [(market.rows(first, last), market.bars(market.rows(first, last), found.fields)) for first, last in plan]
+    return _keep_books(
+        found.class_name or path.stem, snap, market, wish, ((rows, decide(bars)) for rows, bars in parts)
+    )
+
+
+def _keep_books(
+    name: str, snap: snapshot.Snapshot, market: Market, wish: asked.Asked, decided: Iterator[tuple[slice, Array]]
+) -> Finished:
+    state = engine.start(market.symbols, wish.engine, market.splits, market.dividends)
+    digest = hashlib.sha256()
+    steps, sessions = [], []
+    for rows, targets in decided:
+        own = targets[len(targets) - (rows.stop - rows.start) :]
+        digest.update(own.astype("<f8").tobytes())
+        block = market.books(rows)
+        steps.append(engine.step(state, block, own))
+        sessions.append(block.session)
+    fills = engine.concat([step.fills for step in steps])
+    equity, net, gross = (np.concatenate([getattr(step, of) for step in steps]) for of in ("equity", "net", "gross"))
+    session = np.concatenate(sessions)
+    days, daily = metrics.daily_equity(session, equity)
+    whole = hashlib.sha256(digest.hexdigest().encode() + fills.to_bytes() + equity.astype("<f8").tobytes())
+    summary = metrics.summarise(
+        sessions=days,
+        equity=daily,
+        start_cash=wish.engine.cash,
+        fills=fills,
+        calendar_name=snap.calendar,
+        risk_free=wish.risk_free,
+        bar_equity=equity,
+        net=metrics.daily_equity(session, net)[1],
+        gross=metrics.daily_equity(session, gross)[1],
+    )
+    closing = engine.finish(state)
+    return Finished(name, market.symbols, snap.id, days, daily, fills, closing, summary, whole.hexdigest())
+
+
+def _snapshot(store: ObjectStore, wish: asked.Asked) -> snapshot.Snapshot:
+    found = wish.snapshot or snapshot.latest(store, wish.dataset)
+    if found is None:
+        raise SubmissionError("BAD_HEADER", f"There is no dataset {wish.dataset!r} here.")
+    return snapshot.load(store, wish.dataset, found)
+
+
+def _symbols(snap: snapshot.Snapshot, wish: asked.Asked) -> tuple[str, ...]:
+    known = set(snap.symbols)
+    for symbol in wish.symbols or ():
+        if symbol not in known:
+            hint = did_you_mean(symbol, known)
+            raise SubmissionError("BAD_HEADER", f"{wish.dataset} has no symbol {symbol!r}{hint}")
+    return tuple(wish.symbols or snap.symbols)
+
+
+def _strategy(
+    path: Path, found: Inspection, values: dict[str, Any], market: Market
+) -> tuple[int, Callable[[Bars], Array]]:
+    """Load the strategy; return its lookback in bars, and what decides on bars."""
+    loaded: Any = source.load(path, path.name, found.kind, found.class_name)
+    instance = strategy.create(loaded, values) if found.class_name else None
+    lookback = int(instance.lookback()) if instance else 0
+    if lookback < 0:
+        raise ValueError(f"lookback() returned {lookback}: it is a number of bars, 0 or more")
+    if instance and found.level == "weights":
+        return lookback, lambda bars: as_decisions(instance.weights(bars), bars)
+    main = instance.main if instance else loaded
+    return lookback, lambda bars: _free(main, bars, values)
+
+
+def _free(main: Callable[[Run], object], bars: Bars, values: dict[str, Any]) -> Array:
+    port = _Port(bars)
+    main(Run(port, bars.symbols, values))
+    if port.decisions is None:
+        raise DecisionError("main(run) has ended without decisions: call run.submit(weights)")
+    return port.decisions
+
+
+class _Port:
+    """`tapedeck.run.Port` within this process."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+        self.decisions: Array | None = None
+
+    def bars(self) -> Bars:
+        return self._bars
+
+    def submit(self, decisions: Array) -> None:
+        self.decisions = decisions

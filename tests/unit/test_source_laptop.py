@@ -1,0 +1,150 @@
+"""`tapedeck run` on a folder of market data: the oracle's numbers, and errors that say what to do."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tapedeck import laptop
+from tapedeck.cli import main
+from tapedeck.market import calendar as calendars
+from tapedeck.market import encoding, layout, publish
+from tapedeck.market.actions import Dividend, Split
+from tapedeck.market.encoding import COLUMNS
+from tapedeck.market.publish import Change
+from tapedeck.market.store import FolderStore
+from tests.oracle import crossover
+
+ROOT = Path(__file__).parents[2]
+XNYS = calendars.get("XNYS")
+SESSIONS = XNYS.sessions(date(2010, 1, 4), date(2012, 12, 31))
+START = date(2010, 9, 1)
+SPLITS = [Split("AAPL", date(2011, 3, 1), 2.0), Split("IBM", date(2010, 6, 1), 0.5)]
+DIVIDENDS = [Dividend("MSFT", date(2011, 5, 17), 0.16), Dividend("AAPL", date(2012, 8, 9), 2.65)]
+
+
+def cents(symbol: str, seed: int) -> Any:
+    """Raw open and close in cents, (sessions, 2)."""
+    rng = np.random.default_rng(seed)
+    close = 60 * np.exp(np.cumsum(rng.normal(0.0005, 0.02, len(SESSIONS))))
+    opened = close * np.exp(rng.normal(0, 0.005, len(SESSIONS)))
+    for split in SPLITS:
+        if split.symbol == symbol:
+            after = np.array([session >= split.session for session in SESSIONS])
+            close[after], opened[after] = close[after] / split.ratio, opened[after] / split.ratio
+    return np.rint(np.stack([opened, close], axis=1) * 100).astype(np.int64)
+
+
+PRICES = {symbol: cents(symbol, seed) for seed, symbol in enumerate(["AAPL", "IBM", "MSFT"])}
+
+
+def change(symbol: str) -> Change:
+    months: dict[str, Any] = {}
+    for session, (opened, close) in zip(SESSIONS, PRICES[symbol].tolist(), strict=True):
+        columns = months.setdefault(f"{session:%Y-%m}", {name: array("q") for name in COLUMNS})
+        values = (XNYS.starts("1d", session)[0], opened, max(opened, close), min(opened, close), close, 1000)
+        for name, value in zip(COLUMNS, values, strict=True):
+            columns[name].append(value)
+    return Change(
+        {name: encoding.month(columns, dict.fromkeys(COLUMNS, 2)) for name, columns in months.items()},
+        splits=tuple(split for split in SPLITS if split.symbol == symbol),
+        dividends=tuple(paid for paid in DIVIDENDS if paid.symbol == symbol),
+    )
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("market")
+    dataset = layout.parse_dataset("equities-1d")
+    publish.publish(FolderStore(folder), dataset, None, {symbol: change(symbol) for symbol in PRICES})
+    return folder
+
+
+def written(tmp_path: Path, name: str = "crossover.py", **replaced: str) -> Path:
+    text = (ROOT / "examples" / name).read_text().replace("2004-01-02", START.isoformat())
+    for old, new in replaced.items():
+        text = text.replace(old, new)
+    path = tmp_path / name
+    path.write_text(text)
+    return path
+
+
+def test_the_crossover_ends_with_the_oracles_equity_and_trades(data: Path, tmp_path: Path) -> None:
+    done = laptop.run(written(tmp_path), FolderStore(data))
+    rows: list[Any] = []
+    for at, session in enumerate(SESSIONS):
+        rows.append((session, {symbol: tuple((PRICES[symbol][at] / 100).tolist()) for symbol in PRICES}))
+    equity, fills = crossover(
+        rows,
+        START,
+        [(split.symbol, split.session, split.ratio) for split in SPLITS],
+        [(paid.symbol, paid.session, paid.amount) for paid in DIVIDENDS],
+    )
+    assert done.metrics["values"]["trades"] == len(done.fills) == fills > 10
+    assert done.metrics["values"]["final_equity"] == pytest.approx(equity, rel=1e-9)
+    assert calendars.from_day_number(int(done.sessions[0])) == START
+
+
+def test_a_run_gives_the_same_digest_again_and_another_for_other_parameters(data: Path, tmp_path: Path) -> None:
+    path = written(tmp_path)
+    digests = [laptop.run(path, FolderStore(data), params).result_digest for params in ({}, {}, {"fast": 10})]
+    assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.parametrize("adjust", ["split", "raw", "total"])
+def test_a_free_form_script_runs_with_each_adjustment(data: Path, tmp_path: Path, adjust: str) -> None:
+    path = written(tmp_path, "inverse_volatility.py", **{"# rebalance": f'# adjust = "{adjust}"\n# rebalance'})
+    assert len(laptop.run(path, FolderStore(data)).fills) > 50
+
+
+def test_the_command_prints_a_summary_and_writes_files(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    arguments = ["run", str(written(tmp_path)), "--data", str(data), "--param", "fast=10", "--out", str(out)]
+    assert main(arguments) == 0
+    said = capsys.readouterr().out
+    for word in ("Crossover on AAPL, IBM, MSFT", "CAGR", "Sharpe", "Maximum drawdown", "result digest"):
+        assert word in said
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert len((out / "trades.csv").read_text().splitlines()) == metrics["values"]["trades"] + 1
+    assert float((out / "equity.csv").read_text().splitlines()[-1].split(",")[1]) == metrics["values"]["final_equity"]
+
+
+@pytest.mark.parametrize(
+    ("replaced", "code", "says"),
+    [
+        ({'"AAPL"': '"APPL"'}, 2, "Did you mean 'AAPL'"),
+        ({"# dataset": "# datset"}, 2, "Did you mean 'dataset'"),
+        ({"equities-1d": "equities-1m"}, 2, "no dataset"),
+        ({"2012-12-31": "2001-12-31"}, 2, "is before start"),
+        ({"# params": "# cash = 0\n# params"}, 2, "cash is a positive amount"),
+        ({"# params": '# adjust = "x"\n# params'}, 2, "adjust is one of"),
+        ({"bars.width": "missing"}, 1, "(line 22 of crossover.py)"),
+        ({"/ bars.width": "+ float('inf')"}, 1, "weight of AAPL at bar"),
+        ({"return (sma": "return 1, (sma"}, 1, "no array of numbers"),
+        ({"return self.slow": "return -1"}, 1, "0 or more"),
+        ({"class Crossover(Strategy)": "class Crossover(Strategy"}, 2, "SYNTAX_ERROR"),
+    ],
+)
+def test_what_is_wrong_is_said_with_a_code(  # noqa: PLR0917 - fixtures and cases by name
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], replaced: dict[str, str], code: int, says: str
+) -> None:
+    assert main(["run", str(written(tmp_path, **replaced)), "--data", str(data)]) == code
+    assert says in capsys.readouterr().err
+
+
+def test_bad_arguments_are_refused(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(written(tmp_path))
+    assert main(["run", path, "--data", str(tmp_path / "none")]) == 2
+    assert main(["run", path, "--data", str(data), "--param", "fast"]) == 2
+    assert main(["run", path, "--data", str(data), "--param", "fats=1"]) == 2
+    assert main(["check", str(tmp_path / "none.py")]) == 2
+    assert main(["check", path]) == 0
+    assert json.loads(capsys.readouterr().out)["class_name"] == "Crossover"
