@@ -48,7 +48,8 @@ ABSENT: dict[str, str] = {
 
 _CDK_OWN = re.compile(
     r"/(Custom::[^/]*CustomResourceProvider|AWSCDK\.[^/]*CustomResourceProvider|BucketNotificationsHandler[0-9a-f]+"
-    r"|[^/]*KubectlProvider[^/]*|LogRetention[0-9a-f]+|Manifests/(Apply|Provider)|AWS[0-9a-f]{32}|Notifications/HandlerPolicy)(/|$)"
+    r"|[^/]*KubectlProvider[^/]*|KubectlReadyBarrier|Manifests/(Apply|Provider)|Provider/framework-[^/]+|LogRetention[0-9a-f]+"
+    r"|AWS[0-9a-f]{32}|Notifications/HandlerPolicy)(/|$)"
 )
 
 

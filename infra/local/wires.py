@@ -93,12 +93,13 @@ class Schedule:
 
 @dataclass
 class Role:
-    """An IAM role; `policies` are resolved documents."""
+    """An IAM role; `path` is its construct path, `policies` are resolved documents."""
 
     arn: str
     name: str
-    id: str
+    path: str
     trust: Mapping[str, Any]
+    max_duration_s: int
     policies: list[Mapping[str, Any]] = field(default_factory=list)
 
 
@@ -127,3 +128,9 @@ class Wires:
     clusters: dict[str, KubernetesCluster] = field(default_factory=dict)
     queues: dict[str, str] = field(default_factory=dict)
     """Queue ARN to URL."""
+
+    def called(self) -> tuple[str, ...]:
+        """Return the functions that queues, routes or schedules call, each once."""
+        methods = (method.function for api in self.apis.values() for method in api.methods)
+        mapped = (mapping.function for mapping in self.mappings)
+        return tuple(dict.fromkeys([*methods, *mapped, *(schedule.function for schedule in self.schedules)]))

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-
 from infra.local.assembly import Resource
 from infra.local.deploy import Created, Creator, DeployError, Deployment
+from infra.local.iam import unique_id
 from infra.local.wires import Role
 
 
 def role(deployment: Deployment, resource: Resource) -> Created:
-    """Register a role; its unique id depends on its name only, so it is the same in every stack."""
+    """Register a role."""
     properties = deployment.properties(resource)
     name = properties.get("RoleName", deployment.name(resource))
     arn = deployment.arn(resource, "iam", f"role{properties.get('Path', '/')}{name}", regional=False)
     made = Role(
         arn=arn,
         name=name,
-        id="AROA" + base64.b32encode(hashlib.sha256(arn.encode()).digest()).decode()[:17],
+        path=resource.path,
         trust=properties["AssumeRolePolicyDocument"],
+        max_duration_s=int(properties.get("MaxSessionDuration", 3600)),
         policies=[policy["PolicyDocument"] for policy in properties.get("Policies", [])],
     )
     for managed in properties.get("ManagedPolicyArns", []):
@@ -32,7 +31,7 @@ def role(deployment: Deployment, resource: Resource) -> Created:
     if "PermissionsBoundary" in properties:
         raise DeployError(f"{resource} has a permissions boundary, which the local stack does not evaluate")
     deployment.wires.roles[arn] = made
-    return Created(name, {"Arn": arn, "RoleId": made.id})
+    return Created(name, {"Arn": arn, "RoleId": unique_id("AROA", arn)})
 
 
 def policy(deployment: Deployment, resource: Resource) -> Created:

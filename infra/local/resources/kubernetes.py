@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from infra.local.assembly import Resource
-from infra.local.deploy import Created, Creator, Deployment
+from infra.local.deploy import Created, Creator, DeployError, Deployment
 from infra.local.wires import KubernetesCluster
 
 
@@ -38,10 +38,12 @@ def access_entry(deployment: Deployment, resource: Resource) -> Created:
 
 
 def manifest(deployment: Deployment, resource: Resource) -> Created:
-    """Collect the documents of one manifest."""
-    properties = deployment.properties(resource, "ClusterName", "Manifest")
-    documents = json.loads(properties["Manifest"])
-    deployment.wires.clusters[properties["ClusterName"]].manifests.extend(documents)
+    """Collect the documents of one manifest; it names no cluster: there is one."""
+    documents = json.loads(deployment.properties(resource, "Manifest")["Manifest"])
+    clusters = list(deployment.wires.clusters.values())
+    if len(clusters) != 1:
+        raise DeployError(f"{resource} is for one cluster, and there are {len(clusters)} before it")
+    clusters[0].manifests.extend(documents)
     return Created(deployment.name(resource))
 
 
