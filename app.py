@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
-import aws_cdk as cdk
+sys.dont_write_bytecode = False  # the CDK is 30 MB of source: unless compiled once, each start takes 6 s more
 
-from infra import platform, settings
+import aws_cdk as cdk  # noqa: E402  after the line above
+
+from infra import platform, settings  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent
 
