@@ -7,18 +7,19 @@ itself, forwards the rest, and tells of every object that was written, with the 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Protocol
 from urllib.parse import quote
 
 from infra.local import actions, s3_actions, sts
 from infra.local.actions import Place
 from infra.local.aws_chunked import decode
+from infra.local.encryption import Encryption
 from infra.local.iam import Decision, Identities, Principal, evaluate
 from infra.local.inbound import Environ, Inbound, MalformedRequestError
+from infra.local.moto import Moto, StartResponse, WsgiApp, authorization
 from infra.local.need import Need
 from infra.local.object_events import Events, ObjectEvent
 from infra.local.policies import Value
@@ -32,16 +33,6 @@ _CHUNKING = {
     "HTTP_X_AMZ_DECODED_CONTENT_LENGTH",
     "HTTP_TRANSFER_ENCODING",
 }
-
-
-class StartResponse(Protocol):
-    """The callable by which a WSGI application starts its answer."""
-
-    def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /) -> object:
-        """Take status and headers."""
-
-
-WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 @dataclass(frozen=True)
@@ -69,8 +60,9 @@ class FrontDoor:
         region: str = "us-east-1",
         account: str = "123456789012",
     ) -> None:
-        self._app, self._identities, self._record, self._emit = app, identities, record, emit
-        self._place = Place(region, account)
+        self._identities, self._record, self._emit = identities, record, emit
+        self._place, self._moto = Place(region, account), Moto(app, region)
+        self._encryption = Encryption(self._moto, self._place)
         self._events = Events(self._head)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -96,9 +88,12 @@ class FrontDoor:
                 return self._answer_s3(environ, request, signed)
             if signed.service == "sts":
                 operation, call = actions.parameters(request, "sts")
-                authorise = partial(self._authorise, signed)
                 result = sts.answer(
-                    operation, call, caller=signed.principal, identities=self._identities, authorise=authorise
+                    operation,
+                    call,
+                    caller=signed.principal,
+                    identities=self._identities,
+                    authorise=partial(self._decided, signed.principal),
                 )
                 return sts.render(operation, result, request.headers.get("accept"))
             return self._answer_other(environ, request, signed)
@@ -114,20 +109,25 @@ class FrontDoor:
                 raise
             need = Need(f"{signed.service}:*", "*")
         self._authorise(signed, need)
+        if not signed.principal.root:
+            self._authorise(signed, *self._encryption.of_secret(need.action, need.resource))
         return self._forward(environ, request, signed)
 
     def _answer_s3(self, environ: Environ, request: Inbound, signed: Signed) -> Answer:
         if request.decoded_path.startswith(_MOTOS_OWN):
             raise RefusedError(Fault.NOT_IMPLEMENTED, f"the local S3 has no bucket for {request.path}")
         call = self._read_s3(request, signed.principal)
-        for need in call.needs:
-            self._authorise(signed, need)
+        self._authorise(signed, *call.needs)
+        if not signed.principal.root:
+            self._authorise(signed, *self._encryption.of_objects(call, request.headers.get("x-amz-copy-source")))
         request = _unchunked(request)
         status, headers, body = self._forward(environ, request, signed)
         if status == 404 and call.operation in ("GetObject", "HeadObject") and b"NoSuchBucket" not in body:
             # Whoever may not list a bucket does not learn what is not there.
             self._authorise(signed, Need("s3:ListBucket", f"arn:aws:s3:::{call.bucket}"))
         if status < 300:
+            if call.operation == "PutBucketEncryption":
+                self._encryption.forget(call.bucket)
             for event in self._events.of(call, signed, request, (status, headers, body)):
                 self._emit(event)
         return status, headers, body
@@ -140,11 +140,13 @@ class FrontDoor:
                 raise
             return S3Call("", "", "", None, ())
 
-    def _authorise(self, signed: Signed, need: Need, decision: Decision | None = None) -> None:
-        """Record the decision on a need (the policies' one unless it is given) and raise where it is a no."""
+    def _authorise(self, signed: Signed, *needs: Need) -> None:
         who = signed.principal
-        if decision is None:
-            decision = evaluate(who, need.action, need.resource, need.context)
+        for need in needs:
+            self._decided(who, need, evaluate(who, need.action, need.resource, need.context))
+
+    def _decided(self, who: Principal, need: Need, decision: Decision) -> None:
+        """Record a decision and raise where it is a no."""
         self._record(Call(who.arn, who.role_arn, need.action, need.resource, decision.allowed, need.context))
         if not decision.allowed:
             message = f"User: {who.arn} is not authorized to perform: {need.action} on resource: {need.resource}"
@@ -152,40 +154,26 @@ class FrontDoor:
 
     def _forward(self, environ: Environ, request: Inbound, signed: Signed) -> Answer:
         """Hand the request to moto exactly as it was authorised: the service, the host and the path cannot differ."""
-        scope = f"{signed.claim.key}/{signed.claim.day}/{signed.region}/{signed.service}/aws4_request"
         onward = {name: value for name, value in environ.items() if name not in _CHUNKING}
         onward |= {
             "wsgi.input": io.BytesIO(request.body),
             "CONTENT_LENGTH": str(len(request.body)),
             "RAW_URI": environ["REQUEST_URI"],
             "HTTP_HOST": f"127.0.0.1:{environ['SERVER_PORT']}",
-            "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=verified",
+            "HTTP_AUTHORIZATION": authorization(signed.claim.key, signed.claim.day, signed.region, signed.service),
         }
         for name, value in request.headers.items():
             if name.startswith("x-amz-checksum-") or name in ("content-encoding", "x-amz-content-sha256"):
                 onward[f"HTTP_{name.upper().replace('-', '_')}"] = value
-        return _call(self._app, onward)
+        return self._moto.call(onward)
 
     def _head(self, bucket: str, key: str, version: str | None) -> Mapping[str, str]:
-        """Ask moto for a written object's headers; this is the platform's own question, nobody is authorised."""
-        path, query = f"/{bucket}/{quote(key)}", f"versionId={version}" if version else ""
-        environ = {
-            "REQUEST_METHOD": "HEAD",
-            "PATH_INFO": f"/{bucket}/{key}".encode().decode("latin-1"),
-            "RAW_URI": path,
-            "QUERY_STRING": query,
-            "SERVER_NAME": "127.0.0.1",
-            "SERVER_PORT": "80",
-            "SERVER_PROTOCOL": "HTTP/1.1",
-            "HTTP_HOST": "127.0.0.1",
-            "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential=-/-/{self._place.region}/s3/aws4_request, -",
-            "wsgi.url_scheme": "http",
-            "wsgi.input": io.BytesIO(),
-        }
-        status, headers, _ = _call(self._app, environ)
+        """Return a written object's headers."""
+        query = f"versionId={version}" if version else ""
+        status, headers, _ = self._moto.ask("s3", "HEAD", f"/{bucket}/{quote(key)}", query)
         if status != 200:
             raise LookupError(f"{bucket}/{key} was written and is not there: {status}")
-        return {name.lower(): value for name, value in headers}
+        return headers
 
 
 def _unchunked(request: Inbound) -> Inbound:
@@ -200,26 +188,6 @@ def _unchunked(request: Inbound) -> Inbound:
     kept = ",".join(e for e in encodings if e and e != "aws-chunked")
     headers = {**request.headers, **trailers, "content-encoding": kept, "x-amz-content-sha256": "UNSIGNED-PAYLOAD"}
     return replace(request, body=body, headers=headers)
-
-
-def _call(app: WsgiApp, environ: Environ) -> Answer:
-    started: list[tuple[str, list[tuple[str, str]]]] = []
-
-    def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None, /) -> None:
-        started[:] = [(status, headers)]
-
-    chunks = app(environ, start)
-    try:
-        body = _joined(list(chunks))
-    finally:
-        if close := getattr(chunks, "close", None):
-            close()
-    status, headers = started[0]
-    return int(status.split(" ", 1)[0]), headers, body
-
-
-def _joined(chunks: Sequence[bytes]) -> bytes:
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def status_line(status: int) -> str:

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from infra.local.front_door import Call, StartResponse, status_line
+from infra.local.front_door import Call, status_line
 from infra.local.iam import Principal, evaluate
 from infra.local.inbound import Environ, Inbound, MalformedRequestError
+from infra.local.moto import StartResponse
 from infra.local.proxy_event import MalformedAnswerError, Route, proxy_event, response
 from infra.local.refusals import Answer, refusal
 from infra.local.sigv4 import Fault, RefusedError, verify
