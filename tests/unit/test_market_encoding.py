@@ -113,7 +113,7 @@ def test_a_decimal_becomes_ticks_of_the_least_scale(text: str, expected: tuple[i
 
 
 @pytest.mark.parametrize(
-    "text", ["", "-", "nan", "inf", "1,5", "1_0", "1.-5", "0x1", "\uff11", "1e", "9" * 17, "0.0000000000001", "1e400"]
+    "text", ["", "-", "nan", "inf", "1,5", "1_0", "1.-5", "0x1", "\uff11", "1e", "9" * 17, "1e-13", "1e400"]
 )
 def test_what_is_no_exact_decimal_is_refused(text: str) -> None:
     with pytest.raises(EncodingError):
