@@ -152,6 +152,7 @@ class Handlers:
         may = [
             *self._log_in,
             *read(drop.bucket, f"{INCOMING}*", versions=True),
+            *read(drop.bucket, f"{STATUS}*"),  # what was answered is not taken in again
             *write(drop.bucket, f"{STATUS}*"),
             *list_keys(drop.bucket),
             *read(self._market, "*", versions=True),

@@ -45,9 +45,7 @@ class Month:
 
 def ticks(text: str) -> tuple[int, int]:
     """Return a decimal number as (integer, scale) with the least scale: "1.50" -> (15, 1). Raises EncodingError."""
-    match = _DECIMAL.fullmatch(text.strip())
-    if not match:
-        raise EncodingError(f"{text!r} is no decimal number")
+    match = check_decimal(text)
     sign, whole, fraction, exponent = match.groups(default="")
     fraction = fraction.rstrip("0")
     value, scale = int(f"{sign}{whole or '0'}{fraction}"), len(fraction) - int(exponent or 0)
@@ -58,6 +56,14 @@ def ticks(text: str) -> tuple[int, int]:
     if scale > MAX_SCALE or abs(value) >= MAX_ABS:
         raise EncodingError(f"{text!r} has more digits than a file holds exactly")
     return value, scale
+
+
+def check_decimal(text: str) -> re.Match[str]:
+    """Return sign, whole part, fraction and exponent of a decimal number. Raises EncodingError for other text."""
+    match = _DECIMAL.fullmatch(text.strip())
+    if not match:
+        raise EncodingError(f"{text!r} is no decimal number")
+    return match
 
 
 def rescale(values: Iterable[int], scale: int, to: int) -> array[int]:

@@ -1,0 +1,1 @@
+"""What vendors send, read into bars and corporate actions. Runs without NumPy."""

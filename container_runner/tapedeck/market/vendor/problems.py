@@ -1,0 +1,39 @@
+"""What is wrong with a vendor's file, with file and line; any problem refuses the whole drop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SHOWN = 100
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fault: `line` counts from 1 and is None where the fault is the file's own."""
+
+    file: str
+    line: int | None
+    code: str  # for programs: "price", "number", "date", "columns" ...
+    message: str
+
+
+class TooManyProblemsError(Exception):
+    """The file is wrong throughout: reading on would only say so again."""
+
+
+class Problems:
+    """The problems of a drop; the first `SHOWN` are kept, the rest counted."""
+
+    STOP = 10_000
+
+    def __init__(self) -> None:
+        self.shown: list[Problem] = []
+        self.count = 0
+
+    def add(self, file: str, line: int | None, code: str, message: str) -> None:
+        """Note a problem. Raises TooManyProblemsError when there were enough to stop."""
+        self.count += 1
+        if len(self.shown) < SHOWN:
+            self.shown.append(Problem(file, line, code, message))
+        if self.count >= self.STOP:
+            raise TooManyProblemsError(f"{self.count:,} problems")

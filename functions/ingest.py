@@ -1,0 +1,36 @@
+"""Take in the files that vendors' owners drop, from the queue of S3's notifications."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from backtest.cloud import clients
+from backtest.ingest import ingest
+from backtest.ingest.drop import drops
+from backtest.settings import Settings
+from backtest.store import open_store
+from tapedeck.market.store import S3Store
+
+logger = Logger()
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: Any) -> Any:  # powertools' PartialItemFailureResponse
+    """Ingest each message's drops; only what failed for reasons of ours comes back."""
+    settings = Settings.read("db_secret_arn", "vendor_bucket", "market_bucket")
+    vendor = S3Store(clients.s3(), settings.vendor_bucket)
+    market = S3Store(clients.s3(), settings.market_bucket)
+    snapshots = open_store(settings.db_secret_arn).snapshots
+
+    def take(record: SQSRecord) -> None:
+        for drop in drops(record.body):
+            answer = ingest(vendor=vendor, market=market, snapshots=snapshots, drop=drop)
+            logger.info("drop", key=drop.key, version=drop.version, status=answer["status"] if answer else "ANSWERED")
+
+    # The default raises when every message failed; with one message at a time that hides which.
+    processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+    return process_partial_response(event=event, record_handler=take, processor=processor, context=context)
