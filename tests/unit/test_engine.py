@@ -297,3 +297,29 @@ def test_fills_are_told_as_csv_and_as_bytes() -> None:
     joined = concat([result.fills, result.fills])
     assert from_bytes(joined.to_bytes()).to_bytes() == result.fills.to_bytes() * 2
     assert len(concat([])) == 0
+
+
+def test_a_ruined_account_opens_no_position() -> None:
+    bars = block([[10, 10], [10, 10], [30, 10], [30, 10], [30, 10]])
+    result, state = run(bars, [[-1, 0], [NAN, NAN], [NAN, 0.5], [NAN, NAN], [NAN, NAN]])
+    assert result.equity[2] == -1000.0
+    assert state.shares.tolist() == [-100.0, 0.0]
+
+
+def test_crumbs_of_cash_buy_nothing_while_a_sale_waits() -> None:
+    bars = block([[10, 10], [10, 10], [NAN, 10], [NAN, 10], [10, 10]])
+    targets = np.array([[1, 0], [0, 1], *[[NAN, NAN]] * 3], dtype=np.float64)
+    state = start(bars.symbols, FREE, [], [])
+    cut = [
+        Block(bars.symbols, bars.ts[at], bars.session[at], {name: v[at] for name, v in bars.fields.items()})
+        for at in (slice(0, 2), slice(2, 5))
+    ]
+    step(state, cut[0], targets[:2])
+    state.cash[0] = 1e-7
+    result = step(state, cut[1], targets[2:])
+    assert result.fills.symbol.tolist() == [0, 1]
+
+
+def test_an_order_sized_by_a_first_price_on_the_last_bar_is_dropped() -> None:
+    _, state = run(block([NAN, NAN, 10]), [0.5, NAN, NAN])
+    assert (finish(state).dropped, finish(state).waiting) == (1, 0)

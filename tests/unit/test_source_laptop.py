@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tapedeck import laptop
+from sidecar.books import Books
+from tapedeck import laptop, sma
 from tapedeck.cli import main
+from tapedeck.engine import ENGINE_VERSION, EngineSettings
+from tapedeck.laptop.market import Market
 from tapedeck.market import calendar as calendars
-from tapedeck.market import encoding, layout, publish
+from tapedeck.market import encoding, layout, publish, snapshot
 from tapedeck.market.actions import Dividend, Split
 from tapedeck.market.encoding import COLUMNS
 from tapedeck.market.publish import Change
@@ -148,3 +152,17 @@ def test_bad_arguments_are_refused(data: Path, tmp_path: Path, capsys: pytest.Ca
     assert main(["check", str(tmp_path / "none.py")]) == 2
     assert main(["check", path]) == 0
     assert json.loads(capsys.readouterr().out)["class_name"] == "Crossover"
+
+
+def test_the_sidecars_books_give_the_laptops_digest(data: Path, tmp_path: Path) -> None:
+    store = FolderStore(data)
+    snap = snapshot.load(store, "equities-1d", snapshot.latest(store, "equities-1d") or "")
+    market = Market(store, snap, list(PRICES), START, SESSIONS[-1])
+    market.load(100, "split")
+    rows = market.rows(START, SESSIONS[-1])
+    bars = market.bars(rows, ["close"])
+    weights = (sma(bars.close, 20) > sma(bars.close, 100)) / bars.width
+    asked: Any = {"symbols": list(PRICES), "engine": {"version": ENGINE_VERSION, **asdict(EngineSettings())}}
+    books = Books(asked, market.splits, market.dividends)
+    books.book(market.books(rows), weights[100:].astype("<f8").tobytes())
+    assert books.close().result_digest == laptop.run(written(tmp_path), store).result_digest

@@ -162,6 +162,21 @@ def test_parsing_that_takes_too_long_is_ended() -> None:
     assert caught.value.code == "TOO_SLOW"
 
 
+def test_an_inspecting_process_that_cannot_run_is_not_blamed_on_the_submission(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tapedeck.submission.isolation._ROOT", Path("/nowhere"))
+    with pytest.raises(RuntimeError, match="exit code 1"):
+        inspect_source("s.py", STRATEGY.encode())
+
+
+def test_nothing_of_the_callers_environment_reaches_the_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    start = (
+        "import os, sys, json; print(json.dumps({'error': dict(code='NO_STRATEGY', message=str(dict(os.environ)))}))"
+    )
+    monkeypatch.setattr("tapedeck.submission.isolation._START", start)
+    assert "secret" not in refused(STRATEGY).message
+
+
 def test_a_parser_out_of_memory_is_a_refusal() -> None:
     with pytest.raises(SubmissionError) as caught:
         inspect_source("s.py", ("x = [" + "1," * 500_000 + "]").encode(), Limits(memory_bytes=64 * 2**20))

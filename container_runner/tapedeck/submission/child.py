@@ -10,6 +10,7 @@ from tapedeck.submission.errors import SubmissionError
 from tapedeck.submission.syntax import DEEP
 
 ANSWER_BYTES = 1024 * 1024
+OUT_OF_MEMORY = 70  # exit code: no memory even for a refusal
 
 
 def main(name: str, memory_bytes: int, cpu_seconds: int) -> None:
@@ -23,7 +24,10 @@ def main(name: str, memory_bytes: int, cpu_seconds: int) -> None:
     }
     for limit, value in limits.items():
         resource.setrlimit(limit, (value, value))
-    sys.stdout.write(json.dumps(_answer(name, sys.stdin.buffer.read()), allow_nan=False))
+    try:
+        sys.stdout.write(json.dumps(_answer(name, sys.stdin.buffer.read()), allow_nan=False))
+    except MemoryError:
+        sys.exit(OUT_OF_MEMORY)
 
 
 def _answer(name: str, body: bytes) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tapedeck.submission.child import ANSWER_BYTES
+from tapedeck.submission.child import ANSWER_BYTES, OUT_OF_MEMORY
 from tapedeck.submission.errors import SubmissionError
 from tapedeck.submission.inspection import Inspection
 from tapedeck.submission.reader import kind_of
@@ -23,6 +24,7 @@ _START = (
     "import sys; sys.path.insert(0, sys.argv[1]); from tapedeck.submission.child import main; "
     "main(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))"
 )
+_ENVIRONMENT = ("LD_LIBRARY_PATH",)  # where Lambda's interpreter finds itself; nothing else is handed on
 _TIME = (signal.SIGXCPU, signal.SIGKILL)  # the kernel's answer to the soft and to the hard limit of CPU time
 
 
@@ -39,6 +41,7 @@ def inspect_source(name: str, body: bytes, limits: Limits | None = None) -> Insp
     """Return what the submitted file `name` is, without running it; raises `SubmissionError`.
 
     The child process has no environment, no site packages, and limits on memory, time, files and its answer.
+    Raises `RuntimeError` when that process cannot run at all: the platform's fault, not the submission's.
     """
     limits = limits or Limits()
     kind_of(name)
@@ -64,7 +67,7 @@ def _ask(name: str, body: bytes, limits: Limits) -> dict[str, Any]:
                 stderr=subprocess.DEVNULL,
                 timeout=limits.wall_seconds,
                 check=False,
-                env={},
+                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
                 cwd="/",
             )
         except subprocess.TimeoutExpired:
@@ -73,8 +76,10 @@ def _ask(name: str, body: bytes, limits: Limits) -> dict[str, Any]:
         said = out.read(ANSWER_BYTES)
     if -done.returncode in _TIME:
         raise SubmissionError("TOO_SLOW", _too_slow(limits))
-    if done.returncode != 0:  # a crash of the parser, or no memory even to say so
+    if done.returncode < 0 or done.returncode == OUT_OF_MEMORY:  # a crash of the parser
         raise SubmissionError("TOO_DEEP", DEEP)
+    if done.returncode:
+        raise RuntimeError(f"the process that inspects submissions failed to run: exit code {done.returncode}")
     answer: dict[str, Any] = json.loads(said)
     return answer
 
