@@ -122,9 +122,17 @@ class Handlers:
         """Takes a run's events into its row."""
         a = self._a
         told = {**a.database(), **a.runs(), "TASKS_QUEUE_URL": a.tasks.queue_url}
-        events = read(self._runs, "runs/*", versions=True)  # COMPLETED pins its result's version
-        may = [*self._log_in, *events, *list_keys(self._runs), *send(a.tasks)]
+        may = [*self._records(), *send(a.tasks)]
         return self._function("Record", timeout=30, memory=512, environment=told, statements=may)
+
+    def _records(self) -> Statements:
+        """What recording takes, whoever found the event; a result is read in the version that its event pins."""
+        return [
+            *self._log_in,
+            *read(self._runs, "runs/*/events/*.json"),
+            *read(self._runs, "runs/*/result.json", versions=True),
+            *list_keys(self._runs),
+        ]
 
     def render(self) -> PlatformFunction:
         """Makes a report of a result."""
@@ -142,8 +150,7 @@ class Handlers:
         a = self._a
         told = {**a.database(), **a.runs(), **a.market(), **a.kubernetes(), "TASKS_QUEUE_URL": a.tasks.queue_url}
         told["DEAD_LETTER_QUEUE_URL"] = a.dead_tasks.queue_url
-        events = read(self._runs, "runs/*", versions=True)  # what record missed
-        may = [*self._log_in, *events, *list_keys(self._runs), *send(a.tasks, a.dead_tasks)]
+        may = [*self._records(), *send(a.tasks, a.dead_tasks)]
         return self._function("Reconcile", timeout=55, memory=512, environment=told, statements=may)
 
     def ingest(self, drop: Drop) -> PlatformFunction:

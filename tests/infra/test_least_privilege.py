@@ -75,6 +75,14 @@ def test_dispatch_reads_run_manifests_and_nothing_else(control: Template) -> Non
     }
 
 
+def test_recording_reads_events_and_the_version_of_a_result_that_its_event_pins(control: Template) -> None:
+    for role in ("Record/Role", "Reconcile/Role"):
+        may = granted(control, role)
+        assert may["s3:GetObject"] == {"runs/runs/*/events/*.json", "runs/runs/*/result.json"}
+        assert may["s3:GetObjectVersion"] == {"runs/runs/*/result.json"}
+        assert may["s3:ListBucket"] == {"runs"}
+
+
 def test_only_the_credentials_function_takes_the_runners_role(control: Template) -> None:
     assert granted(control, "Credentials/Role")["sts:AssumeRole"] == {"Runner/Role.Arn"}
     roles = dict(control.of("AWS::IAM::Role"))
