@@ -1,7 +1,7 @@
 """Log segments: what the strategy prints, cut into bounded files that the sidecar reads and removes.
 
-Nothing here grows with what is printed. At most `LOG_SEGMENTS_WAITING` segments of a stream wait for the sidecar, one
-more is being filled, and what comes beyond is counted and thrown away; a line says so where it is missing.
+Nothing here grows with what is printed. At most `LOG_SEGMENTS_WAITING` segments of a stream wait for the sidecar, the
+newest bytes wait for room, and what comes between is counted and thrown away; a line says so where it is missing.
 """
 
 from __future__ import annotations
@@ -33,54 +33,54 @@ class Segments:
         self._dropped = 0
 
     def feed(self, data: bytes) -> None:
-        """Take at most LOG_SEGMENT_BYTES bytes of the stream."""
+        """Take some of the stream."""
         if not self._buffer:
             self._since = time.monotonic()
-        space = contract.LOG_SEGMENT_BYTES - len(self._buffer)
-        self._buffer += data[:space]
-        if len(self._buffer) == contract.LOG_SEGMENT_BYTES:
-            self._flush()
-        if len(data) > space:
-            if len(self._buffer) == contract.LOG_SEGMENT_BYTES:
-                self._dropped += len(data) - space
+        self._buffer += data
+        while len(self._buffer) >= contract.LOG_SEGMENT_BYTES:
+            if self._room():
+                self._write()
             else:
-                self.feed(data[space:])
+                over = len(self._buffer) - contract.LOG_SEGMENT_BYTES
+                del self._buffer[:over]
+                self._dropped += over
+                break
 
     def due(self) -> float | None:
         """Return the seconds until what is buffered should be written, or None when nothing is."""
         return max(0.0, self._since + FLUSH_AFTER_S - time.monotonic()) if self._buffer else None
 
     def tick(self) -> None:
-        """Write what has waited long enough."""
+        """Write what has waited long enough, if there is room."""
         if self.due() == 0.0:
-            self._flush()
+            self._since = time.monotonic()
+            if self._room():
+                self._write()
 
     def close(self) -> None:
-        """Write the rest; the stream's end may exceed the number of waiting segments by two."""
-        while self._buffer:
-            self._write()
+        """Write the rest: the stream's end may exceed the number of waiting segments by two."""
+        while self._buffer and self._write():
+            pass
 
-    def _flush(self) -> None:
+    def _room(self) -> bool:
         while self._waiting and not (self._folder / self._waiting[0]).exists():
             self._waiting.popleft()
-        if len(self._waiting) < contract.LOG_SEGMENTS_WAITING:
-            self._write()
-        else:
-            self._since = time.monotonic()  # look again after another FLUSH_AFTER_S
+        return len(self._waiting) < contract.LOG_SEGMENTS_WAITING
 
-    def _write(self) -> None:
+    def _write(self) -> bool:
+        """Publish one segment from the buffer's front; what cannot be published is lost and counted."""
+        note = f"\n[tapedeck: {self._dropped} bytes of {self._stream} are missing here: printed too fast]\n".encode()
+        note = note if self._dropped else b""
+        body = bytes(self._buffer[: contract.LOG_SEGMENT_BYTES - len(note)])
+        del self._buffer[: len(body)]
         name = contract.log_segment(self._stream, self._seq)
-        if _publish(self._folder, name, bytes(self._buffer)):
-            self._seq += 1
-            self._waiting.append(name)
-        else:
-            self._dropped += len(self._buffer)
-        self._buffer.clear()
-        if self._dropped and self._waiting and self._waiting[-1] == name:
-            note = f"\n[tapedeck: {self._dropped} bytes of {self._stream} are missing here: printed too fast]\n"
-            self._buffer += note.encode()
-            self._since = time.monotonic()
-            self._dropped = 0
+        if not _publish(self._folder, name, note + body):
+            self._dropped += len(body)
+            return False
+        self._dropped = 0
+        self._seq += 1
+        self._waiting.append(name)
+        return True
 
 
 def pump(streams: Mapping[int, Segments], wake: int, ended: Callable[[], bool]) -> None:

@@ -5,65 +5,23 @@ from __future__ import annotations
 import base64
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import boto3
 import jwt
 import pytest
-from botocore.signers import RequestSigner
 
 from infra.local.cluster.answers import ApiError
 from infra.local.cluster.authentication import Authenticator, User, presigned_query
 from infra.local.cluster.rbac import Ask, allowed
 from infra.local.cluster.tokens import Issuer
+from tests.unit.eks import ROLE, SESSION, Sts, eks_token
 from tests.unit.job_manifests import MANIFESTS, NAMESPACE
-
-ROLE = "arn:aws:iam::123456789012:role/tapedeck/Dispatch"
-SESSION = "arn:aws:sts::123456789012:assumed-role/Dispatch/worker"
-
-
-def eks_token(cluster: str = "demo", action: str = "GetCallerIdentity", header: str = "x-k8s-aws-id") -> str:
-    session = boto3.Session("AKIDEXAMPLE", "secret", region_name="us-east-1")
-    client = session.client("sts")
-    signer = RequestSigner(
-        client.meta.service_model.service_id, "us-east-1", "sts", "v4", session.get_credentials(), session.events
-    )
-    request = {
-        "method": "GET",
-        "url": f"https://sts.us-east-1.amazonaws.com/?Action={action}&Version=2011-06-15",
-        "body": {},
-        "headers": {header: cluster},
-        "context": {},
-    }
-    url = signer.generate_presigned_url(request, region_name="us-east-1", expires_in=60, operation_name="")
-    return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
-
-
-class Sts(ThreadingHTTPServer):
-    """Answers like GetCallerIdentity for the cluster named demo; keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, str | None, str | None]] = []
-        sts = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                cluster = self.headers.get("x-k8s-aws-id")
-                sts.asked.append((self.path, self.headers.get("Host"), cluster))
-                self.send_response(200 if cluster == "demo" else 403)
-                self.end_headers()
-                self.wfile.write(f"<Result><Arn>{SESSION}</Arn></Result>".encode())
-
-            def log_message(self, *_: object) -> None: ...
-
-        super().__init__(("127.0.0.1", 0), Handler)
 
 
 @pytest.fixture
 def sts() -> Iterator[Sts]:
     server = Sts()
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server
     server.shutdown()

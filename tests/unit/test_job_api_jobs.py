@@ -28,8 +28,7 @@ class Node:
         self.started: list[str] = []
         self.ends: dict[str, Phase] = {}
 
-    def refusal(self, spec: JobSpec) -> str | None:
-        return None
+    def check(self, spec: JobSpec) -> None: ...
 
     def run(self, pod: PodRecord) -> None:
         pod.phase = "Running"

@@ -76,6 +76,7 @@ def test_a_flood_that_nobody_reads_costs_neither_disk_nor_memory_nor_the_end(tmp
     assert len(list(tmp_path.glob("log-*"))) <= contract.LOG_SEGMENTS_WAITING + 2
     assert all(path.stat().st_size <= contract.LOG_SEGMENT_BYTES for path in tmp_path.iterdir())
     assert b"bytes of stdout are missing here" in log(tmp_path, "stdout")
+    assert log(tmp_path, "stdout").endswith(b"last line\n")
     assert rate > 100, f"{rate:.0f} MB/s"
 
 
@@ -100,19 +101,20 @@ def test_a_process_left_behind_with_the_pipes_does_not_hold_the_end_up(tmp_path:
     assert time.monotonic() - started < 10
 
 
-def test_what_was_thrown_away_is_counted_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_thrown_away_is_counted_where_it_is_missing_and_the_newest_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(contract, "LOG_SEGMENTS_WAITING", 1)
+    size = contract.LOG_SEGMENT_BYTES
     segments = Segments(tmp_path, "stdout")
-    full = b"a" * contract.LOG_SEGMENT_BYTES
-    segments.feed(full)
-    segments.feed(full)
-    segments.feed(b"b" * 100)
-    (tmp_path / contract.log_segment("stdout", 0)).unlink()
-    segments.feed(b"c")
+    for letter in (b"a", b"b", b"c"):
+        segments.feed(letter * size)
+    segments.feed(b"end")
     segments.close()
-    text = log(tmp_path, "stdout")
-    assert text.startswith(full + b"\n[tapedeck: 100 bytes of stdout are missing here")
-    assert text.endswith(b"]\nc")
+    head, tail = log(tmp_path, "stdout").split(b"\n[tapedeck: %d bytes of stdout are missing here" % (size + 3))
+    assert head == b"a" * size
+    assert tail.endswith(b"]\n" + b"c" * (size - 3) + b"end")
+    assert all(path.stat().st_size <= size for path in tmp_path.iterdir())
 
 
 def test_a_folder_in_the_way_loses_its_segment_only(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.local.cluster.fields import Fields
+from infra.local.cluster.fields import FieldError, Fields
 
 
 @dataclass(frozen=True)
@@ -70,4 +70,7 @@ def _image(value: object, path: str) -> ImageSource:
     with Fields(value, path) as image:
         target = image.only("target", "sidecar", "strategy")
         code, venv = Path(image.get("code", str)).absolute(), Path(image.get("venv", str)).absolute()
+        for folder in (code, venv):
+            if not folder.is_dir() or folder.stat().st_mode & 0o005 != 0o005:
+                raise FieldError(image.path, f"{folder} must be a folder that every user may read")
         return ImageSource(target, code, venv)

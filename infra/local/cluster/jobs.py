@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from infra.local.cluster import answers
-from infra.local.cluster.answers import ApiError
 from infra.local.cluster.fields import FieldError
 from infra.local.cluster.pod import JobSpec, decode
 from infra.local.cluster.records import JobRecord, PodRecord, now
@@ -22,8 +21,8 @@ _STOP_GRACE_S = 3.0
 class Node(Protocol):
     """What runs pods."""
 
-    def refusal(self, spec: JobSpec) -> str | None:
-        """Return why this node would never run such a pod, or None."""
+    def check(self, spec: JobSpec) -> None:
+        """Raise `ApiError` when this node would never run such a pod."""
 
     def run(self, pod: PodRecord) -> None:
         """Run a pod to its end and leave nothing behind but its logs; keeps the record up to date, never raises."""
@@ -150,8 +149,7 @@ class Jobs:
             raise answers.invalid("Job.batch", f"{at}.serviceAccountName: {pod.service_account!r} not found")
         if pod.runtime_class and ("RuntimeClass", None, pod.runtime_class) not in self._known:
             raise answers.invalid("Job.batch", f"{at}.runtimeClassName: {pod.runtime_class!r} not found")
-        if (why := self._node.refusal(spec)) is not None:
-            raise ApiError(422, "Invalid", why)
+        self._node.check(spec)
 
     def _end(self, pod: PodRecord) -> None:
         """Ask for a pod's end; one that waits, or has ended, goes at once. The lock is held."""
