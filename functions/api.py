@@ -14,18 +14,14 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from backtest import view
 from backtest.caller import Caller, caller_of
 from backtest.cancel import cancel
-from backtest.cloud import clients
-from backtest.cloud.objects import Bucket
-from backtest.cloud.queue import Queue
-from backtest.errors import CallerError, PlatformError
+from backtest.cloud.objects import TooLargeError
+from backtest.desk import NEEDED, Desk, open_desk
+from backtest.errors import BacktestError, CallerError
 from backtest.logs import read_log
 from backtest.multipart import parse_form
-from backtest.run_manifest import Images
 from backtest.settings import Settings
-from backtest.store import open_store
-from backtest.submit import Desk, Submission, submit
+from backtest.submit import Submission, submit
 from sandbox import policy
-from tapedeck.market.store import S3Store
 
 logger = Logger()
 app = APIGatewayRestResolver()
@@ -35,22 +31,13 @@ JSON = "application/json"
 @cache
 def settings() -> Settings:
     """Return the environment, read at the first call."""
-    needed = ("db_secret_arn", "runs_bucket", "market_bucket", "tasks_queue_url", "operator_role_arn")
-    return Settings.read(*needed, "sidecar_image", "strategy_image")
+    return Settings.read(*NEEDED, "operator_role_arn")
 
 
 @cache
 def desk() -> Desk:
     """Return what every route works with; its connections last as long as the process."""
-    s = settings()
-    return Desk(
-        store=open_store(s.db_secret_arn),
-        runs=Bucket(s.runs_bucket),
-        market=S3Store(clients.s3(), s.market_bucket),
-        tasks=Queue(s.tasks_queue_url),
-        images=Images(s.sidecar_image, s.strategy_image),
-        policy=policy.load(),
-    )
+    return open_desk(settings())
 
 
 def caller() -> Caller:
@@ -132,7 +119,10 @@ def get_report(job_id: str) -> Response[str]:
     job = caller().job(desk().store, job_id)
     accept = {k.lower(): v for k, v in (app.current_event.headers or {}).items()}.get("accept", "")
     if "text/html" in accept:
-        return Response(200, "text/html; charset=utf-8", view.report_page(job, desk().runs).decode())
+        try:
+            return Response(200, "text/html; charset=utf-8", view.report_page(job, desk().runs).decode())
+        except TooLargeError:
+            return Response(303, headers={"Location": view.report_view(job, desk().runs)["url"]})
     return answer(200, view.report_view(job, desk().runs))
 
 
@@ -187,8 +177,8 @@ def no_such_route(_: NotFoundError) -> Response[str]:
     return answer(404, CallerError(404, "NO_ROUTE", f"there is no {app.current_event.path}").body())
 
 
-@app.exception_handler(PlatformError)  # type: ignore[untyped-decorator]
-def platform_failed(error: PlatformError) -> Response[str]:
+@app.exception_handler(BacktestError)  # type: ignore[untyped-decorator]
+def platform_failed(_: BacktestError) -> Response[str]:
     """Our error: the same call may be made again."""
     logger.exception("platform error")
     return answer(503, CallerError(503, "UNAVAILABLE", "the platform cannot answer now; try again").body())

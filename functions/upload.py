@@ -10,40 +10,26 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from backtest.cloud import clients
 from backtest.cloud.objects import Bucket
-from backtest.cloud.queue import Queue
+from backtest.desk import NEEDED, Desk, open_desk
 from backtest.drop import DroppedObject, submit_drop
-from backtest.run_manifest import Images
 from backtest.settings import Settings
-from backtest.store import open_store
-from backtest.submit import Desk
-from sandbox import policy
-from tapedeck.market.store import S3Store
 
 logger = Logger()
-NEEDED = ("db_secret_arn", "runs_bucket", "market_bucket", "upload_bucket", "tasks_queue_url")
 
 
 @cache
 def desk() -> tuple[Bucket, Desk]:
-    """Return the upload bucket and what submitting needs; connections last as long as the process."""
-    s = Settings.read(*NEEDED, "sidecar_image", "strategy_image")
-    return Bucket(s.upload_bucket), Desk(
-        store=open_store(s.db_secret_arn),
-        runs=Bucket(s.runs_bucket),
-        market=S3Store(clients.s3(), s.market_bucket),
-        tasks=Queue(s.tasks_queue_url),
-        images=Images(s.sidecar_image, s.strategy_image),
-        policy=policy.load(),
-    )
+    """Return the upload bucket and the desk; connections last as long as the process."""
+    settings = Settings.read(*NEEDED, "upload_bucket")
+    return Bucket(settings.upload_bucket), open_desk(settings)
 
 
 def one(record: SQSRecord) -> None:
     """Submit what one message tells of (S3's test message: nothing); an exception leaves it on the queue."""
-    upload, submits = desk()
+    upload, taken_at = desk()
     for put in json.loads(record.body).get("Records", []):
-        submit_drop(DroppedObject.of(put), upload, submits)
+        submit_drop(DroppedObject.of(put), upload, taken_at)
 
 
 @logger.inject_lambda_context

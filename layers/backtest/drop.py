@@ -12,9 +12,10 @@ from aws_lambda_powertools import Logger
 
 from backtest import layout
 from backtest.cloud.objects import Bucket, MissingObjectError, TooLargeError
+from backtest.desk import Desk
 from backtest.errors import CallerError
 from backtest.run_manifest import digest
-from backtest.submit import Desk, Submission, submit
+from backtest.submit import Submission, submit
 
 logger = Logger(child=True)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from backtest import layout
@@ -19,6 +20,7 @@ from backtest.store.rows import Job
 PART_BYTES = 8 * 1024 * 1024
 MAX_LINES = 5000
 PARTS_A_CALL = 32
+ANSWER_BYTES = 2 * 1024 * 1024  # what a function may answer with is 6 MB, and JSON may double what it quotes
 _LINES, _PARTS = 10**6, 10**5  # most lines of a part, most parts of an attempt
 
 
@@ -46,27 +48,36 @@ class Position:
 def read_log(job: Job, runs: Bucket, *, after: int, limit: int) -> dict[str, Any]:
     """Return up to `limit` lines from position `after` on, the `next` position, and whether the log is `done`.
 
+    Fewer lines, where they are long or parts are many, do not mean the end: `done` does.
+
     A line is what the sidecar wrote (seq, stream, at, text) and its attempt.
     """
     if not 1 <= limit <= MAX_LINES:
         raise CallerError(400, "BAD_VALUE", f"limit is from 1 to {MAX_LINES}", key="limit")
-    here, lines, ended = Position.of(after), list[dict[str, Any]](), False
+    here, lines, size, ended = Position.of(after), list[dict[str, Any]](), 0, False
     for _ in range(PARTS_A_CALL):
-        if len(lines) >= limit or here.attempt > job.attempt:
+        if len(lines) >= limit or size >= ANSWER_BYTES or here.attempt > job.attempt:
             break
         part = _part(runs, layout.log(job.id, here.attempt, here.part))
+        if part is None and here.attempt >= job.attempt:
+            ended = job.status in TERMINAL
+            break
         if part is None:
-            if here.attempt >= job.attempt:
-                ended = job.status in TERMINAL
-                break
             here = Position(here.attempt + 1, 0, 0)
             continue
-        fresh = part[here.line : here.line + limit - len(lines)]
+        fresh = _fitting(part[here.line : here.line + limit - len(lines)], ANSWER_BYTES - size)
+        size += sum(map(len, fresh))
         lines += [{**json.loads(line), "attempt": here.attempt} for line in fresh]
         read = here.line + len(fresh)
         whole = read >= len(part)
         here = Position(here.attempt, here.part + whole, 0 if whole else read)
     return {"lines": lines, "next": int(here), "done": ended}
+
+
+def _fitting(lines: list[bytes], room: int) -> list[bytes]:
+    """Return the first lines that end within `room` bytes, and one that may not, so that every call moves on."""
+    ends = accumulate(map(len, lines))
+    return [line for line, end in zip(lines, ends, strict=True) if end - len(line) < room]
 
 
 def _part(runs: Bucket, key: str) -> list[bytes] | None:

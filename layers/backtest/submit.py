@@ -14,20 +14,16 @@ from uuid import uuid4
 from aws_lambda_powertools import Logger
 
 from backtest import layout
-from backtest.cloud.objects import Bucket
-from backtest.cloud.queue import Queue
+from backtest.desk import Desk
 from backtest.errors import CallerError, PlatformError
 from backtest.request import BacktestRequest, read_request
-from backtest.run_manifest import Images, canonical, digest, run_manifest
-from backtest.store import Store
+from backtest.run_manifest import canonical, digest, run_manifest
 from backtest.store.jobs import NewJob
 from backtest.store.rows import Job
 from backtest.universe import resolve
 from contract import CodeRef, RunManifest
-from sandbox.policy import Policy
 from tapedeck.market import snapshot as snapshots
 from tapedeck.market.snapshot import Snapshot
-from tapedeck.market.store import ObjectStore
 from tapedeck.submission import SubmissionError, inspect_source, resolve_parameters
 from tapedeck.suggest import did_you_mean
 
@@ -35,18 +31,6 @@ logger = Logger(child=True)
 
 TOKEN = re.compile(r"[\x21-\x7e]{1,128}")
 _STRANGE = re.compile(r"[^A-Za-z0-9._-]")
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What submitting needs: the tables, the buckets, the queue, the images and the limits of this deployment."""
-
-    store: Store
-    runs: Bucket
-    market: ObjectStore
-    tasks: Queue
-    images: Images
-    policy: Policy
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,13 @@ CONTEXT = SimpleNamespace(function_name="api", memory_limit_in_mb=512, invoked_f
 BOUNDARY = "xYzZY"
 
 
-def call(
+def call(method: str, path: str, **how: Any) -> tuple[int, Any]:
+    """Call the handler as the gateway does; return status and JSON."""
+    answer = raw(method, path, **how)
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+def raw(
     method: str,
     path: str,
     *,
@@ -27,8 +33,8 @@ def call(
     body: bytes = b"",
     query: dict[str, str] | None = None,
     **headers: str,
-) -> tuple[int, Any]:
-    """Call the handler as the gateway does; return status and JSON."""
+) -> dict[str, Any]:
+    """Call the handler as the gateway does; return what it answers the gateway."""
     event = {
         "resource": path,
         "path": path,
@@ -45,8 +51,8 @@ def call(
             },
         },
     }
-    answer = api.handler(event, CONTEXT)
-    return answer["statusCode"], json.loads(answer["body"])
+    answer: dict[str, Any] = api.handler(event, CONTEXT)
+    return answer
 
 
 def form(code: bytes | None = STRATEGY, params: object = None, name: str = "crossover.py") -> bytes:
@@ -260,3 +266,31 @@ def test_an_unreachable_database_is_a_503(deployment: Deployment, monkeypatch: p
     api.settings.cache_clear()
     api.desk.cache_clear()
     assert call("GET", "/v1/backtest")[0] == 503
+
+
+def test_long_logs_are_handed_out_in_answers_that_fit(deployment: Deployment) -> None:
+    job = post()[1]["id"]
+    line = {"stream": "stdout", "at": "", "text": "x" * 8000}
+    body = b"\n".join(json.dumps({"seq": i, **line}).encode() for i in range(700))
+    deployment.put("runs", layout.log(job, 1, 0), body)
+    seen, after, calls = 0, 0, 0
+    while True:
+        page = call("GET", f"/v1/backtest/{job}/logs", query={"after": str(after), "limit": "5000"})[1]
+        assert len(json.dumps(page)) < 3 * 1024 * 1024
+        if not page["lines"]:
+            break
+        seen, after, calls = seen + len(page["lines"]), page["next"], calls + 1
+    assert (seen, calls) == (700, 3)
+
+
+def test_a_report_is_a_page_to_a_browser_and_links_to_a_program(deployment: Deployment) -> None:
+    job = post()[1]["id"]
+    deployment.store.jobs.report_done(job, 1, ready=True)
+    deployment.put("runs", layout.report(job, "report.html"), b"<!doctype html>")
+    answer = call("GET", f"/v1/backtest/{job}/report")[1]
+    assert set(answer["files"]) == {"report.html", "report.json", "equity.csv", "trades.csv"}
+    assert raw("GET", f"/v1/backtest/{job}/report", Accept="text/html")["body"] == "<!doctype html>"
+    deployment.put("runs", layout.report(job, "report.html"), b"#" * (5 * 1024 * 1024))
+    moved = raw("GET", f"/v1/backtest/{job}/report", Accept="text/html")
+    assert moved["statusCode"] == 303
+    assert "report.html" in moved["multiValueHeaders"]["Location"][0]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import boto3
 import psycopg2
+import pytest
 import yoyo
 
 from backtest import store
 from backtest.store.connection import Secret
 from backtest.store.migrate import MIGRATIONS, _address, migrate
+from functions import migrate as migrate_function
 from tests.component.conftest import create_database
+from tests.component.handlers import CONTEXT
 
 CATALOGUE = {
     "columns": """SELECT table_name, column_name, ordinal_position, data_type, udt_name, is_nullable, column_default,
@@ -69,3 +74,14 @@ def test_every_migration_can_be_taken_back(postgres: Secret) -> None:
     backend.connection.close()
     assert catalogue(secret)["columns"] == []
     assert catalogue(secret)["enums"] == []
+
+
+def test_the_migrate_handler_reads_the_secret_and_migrates(
+    postgres: Secret, aws: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = create_database(postgres, "by_handler")
+    client = boto3.client("secretsmanager")
+    arn = client.create_secret(Name="empty", SecretString=json.dumps(secret))["ARN"]
+    monkeypatch.setenv("DB_SECRET_ARN", arn)
+    assert migrate_function.handler({}, CONTEXT)["applied"] == ["0001.jobs", "0002.snapshots"]
+    assert len(catalogue(secret)["columns"]) > 20

@@ -27,11 +27,14 @@ class Database:
     def transaction(self) -> Iterator[connection]:
         """Yield a connection inside a transaction: committed at the end, rolled back on an exception.
 
-        Raises `PlatformError` when the database cannot be reached.
+        Raises `PlatformError` when the database cannot be reached, goes away or takes too long.
         """
         alive = self._alive()
-        with alive:
-            yield alive
+        try:
+            with alive:
+                yield alive
+        except (psycopg2.OperationalError, psycopg2.InterfaceError) as e:
+            raise PlatformError(f"the database did not do as asked: {e}") from e
 
     def close(self) -> None:
         """Close the connection; the next transaction opens another."""
