@@ -10,7 +10,7 @@ from benchmarks.s1 import bars
 
 
 @njit(cache=True)
-def single_pass(opened, close, fast, slow, cash, slippage, commission):  # type: ignore[no-untyped-def]
+def single_pass(opened, close, fast, slow, cash, slippage, commission):  # type: ignore[no-untyped-def] # noqa: PLR0917 - numba takes no keywords
     """Return the equity curve and the number of fills."""
     n = len(close)
     equity = np.empty(n)
