@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from bokeh_sampledata import package_path
 from botocore.credentials import Credentials
 
 from infra.local.stack import Stack
+from infra.local.synth import synthesise
 from tapedeck.client import Client
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,11 +58,10 @@ def main() -> None:
     shutil.rmtree(REPORTS, ignore_errors=True)
     print("Tapedeck: the whole platform on this machine")
     with step("1 Synthesise the CDK app"):
-        synthesise()
-    stack = Stack(ASSEMBLY, STATE)
-    try:
+        synthesise(ROOT, ASSEMBLY)
+    with ExitStack() as held:
         with step("  Start the local stack from the template"):
-            stack.start()
+            stack = held.enter_context(Stack(ASSEMBLY, STATE))
         with step("2 Ingest daily bars as the data owner (S3 drop)"):
             ingested = ingest(stack)
         print(describe(ingested))
@@ -81,27 +79,7 @@ def main() -> None:
             places = {name: fetch(api, job, name) for name, api, job in runs}
         for name, _, _ in runs:
             print(summary(name, ended[name], places[name]))
-    finally:
-        stack.stop()
     print(f"\nAll of it took {time.monotonic() - begun:.0f} s. `make up` leaves the stack running.")
-
-
-def synthesise() -> None:
-    """Write the assembly; raises `StepError` with the tail of the synthesis' own words."""
-    log = ROOT / "build" / "synth.log"
-    log.parent.mkdir(exist_ok=True)
-    with log.open("wb") as out:
-        code = subprocess.run(
-            [sys.executable, "app.py"],
-            cwd=ROOT,
-            stdout=out,
-            stderr=out,
-            env={**os.environ, "CDK_OUTDIR": str(ASSEMBLY)},
-            timeout=300,
-            check=False,
-        ).returncode
-    if code:
-        raise StepError(log.read_text(errors="replace")[-600:], log)
 
 
 def vendor_csv() -> bytes:
@@ -114,19 +92,18 @@ def vendor_csv() -> bytes:
 
 def ingest(stack: Stack) -> dict[str, Any]:
     """Drop the vendor's file as the data owner and return the answer."""
-    s3 = stack.session("dana").client("s3")
-    s3.put_object(Bucket=stack.bucket("Vendor"), Key=DROP, Body=vendor_csv())
-    return answer(s3, stack.bucket("Vendor"), f"status/{DROP}.json", "INGESTED", stack.logs_dir / "ingest.log")
+    s3 = stack.client("s3", "dana")
+    s3.put_object(Bucket=stack.bucket("VendorDrop"), Key=DROP, Body=vendor_csv())
+    return answer(s3, stack.bucket("VendorDrop"), f"status/{DROP}.json", "INGESTED", stack.logs_dir / "ingest.log")
 
 
 def drop(stack: Stack, person: str, path: Path) -> dict[str, Any]:
     """Drop a strategy as `person` and return the answer."""
-    session = stack.session(person)
-    user = session.client("sts").get_caller_identity()["UserId"]
-    s3 = session.client("s3")
+    user = stack.client("sts", person).get_caller_identity()["UserId"]
+    s3 = stack.client("s3", person)
     key = f"incoming/{user}/{path.name}"
-    s3.put_object(Bucket=stack.bucket("Upload"), Key=key, Body=path.read_bytes())
-    return answer(s3, stack.bucket("Upload"), f"status/{key}.json", "ACCEPTED", stack.logs_dir / "upload.log")
+    s3.put_object(Bucket=stack.bucket("UploadDrop"), Key=key, Body=path.read_bytes())
+    return answer(s3, stack.bucket("UploadDrop"), f"status/{key}.json", "ACCEPTED", stack.logs_dir / "upload.log")
 
 
 def answer(s3: Any, bucket: str, key: str, wanted: str, log: Path) -> dict[str, Any]:
@@ -147,7 +124,8 @@ def answer(s3: Any, bucket: str, key: str, wanted: str, log: Path) -> dict[str, 
 
 def client(stack: Stack, person: str) -> Client:
     """Return the API's client with the credentials of `person`."""
-    return Client(stack.api_url("tapedeck"), Credentials(*stack.credentials(person)))
+    login = stack.credentials(person)
+    return Client(stack.api_url("tapedeck"), Credentials(login.access_key, login.secret_key, login.token))
 
 
 def follow(runs: list[tuple[str, Client, str]]) -> dict[str, dict[str, Any]]:
@@ -223,8 +201,8 @@ def summary(name: str, state: dict[str, Any], report: Path) -> str:
         ("Final equity", show("final_equity", "{:,.2f}".format)),
         ("Trades", show("trades", "{:,.0f}".format)),
         ("Costs paid", show("costs", "{:,.2f}".format)),
-        ("Time to start", f"{state['time_to_start_s']:.1f} s"),
-        ("Duration", f"{state['duration_s']:.1f} s"),
+        ("Time to start", f"{state['times']['time_to_start_s']:.1f} s"),
+        ("Duration", f"{state['times']['duration_s']:.1f} s"),
         ("Snapshot", state["snapshot"][:16] + "…"),
         ("Causality", state["causality"]),
         ("Report", str(report)),

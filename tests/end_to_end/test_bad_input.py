@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from infra.local.stack import Stack
 
 from infra.local import demo
+from infra.local.stack import Stack
 from tapedeck.client import ApiError, Client
 from tests.end_to_end.test_main_job import CROSSOVER, objects, row
 
@@ -116,7 +116,7 @@ def test_a_csv_with_a_broken_row_publishes_nothing_and_names_the_line(stack: Sta
     before = set(objects(stack, "Market", ""))
     lines = demo.vendor_csv().splitlines()[:50]
     lines[30] = b"AAPL,2000-04-12,abc,1,1,1,1,1"
-    s3, bucket = stack.session("dana").client("s3"), stack.bucket("Vendor")
+    s3, bucket = stack.client("s3", "dana"), stack.bucket("VendorDrop")
     s3.put_object(Bucket=bucket, Key="incoming/equities-1d/broken.csv", Body=b"\n".join(lines) + b"\n")
     status = demo.answer(s3, bucket, "status/incoming/equities-1d/broken.csv.json", "REFUSED", stack.logs_dir)
     assert any(p["line"] == 31 and p["file"].endswith("broken.csv") for p in status["problems"])

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from infra.local.stack import Stack
 
 from infra.local import demo
+from infra.local.stack import Stack
 from tests import oracle
 from tests.end_to_end import expectation
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not LEAN.is_dir(), reason="needs LEAN's sample d
 
 
 def drop(stack: Stack, name: str, path: Path) -> dict[str, Any]:
-    s3, bucket = stack.session("dana").client("s3"), stack.bucket("Vendor")
+    s3, bucket = stack.client("s3", "dana"), stack.bucket("VendorDrop")
     key = f"incoming/{DATASET}/{name}"
     s3.put_object(Bucket=bucket, Key=key, Body=path.read_bytes())
     return demo.answer(s3, bucket, f"status/{key}.json", "INGESTED", stack.logs_dir / "ingest.log")

@@ -13,10 +13,10 @@ from typing import Any
 import psycopg2
 import pytest
 from botocore.exceptions import ClientError
-from infra.local.stack import Stack
 
 from contract import Event
 from infra.local import demo
+from infra.local.stack import Stack
 from tapedeck.client import ApiError, Client
 from tests import oracle
 from tests.end_to_end import expectation
@@ -62,13 +62,13 @@ def row(stack: Stack, sql: str, *values: object) -> tuple[Any, ...]:
 
 
 def objects(stack: Stack, bucket: str, prefix: str) -> list[str]:
-    s3 = stack.session("admin").client("s3")
+    s3 = stack.client("s3")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=stack.bucket(bucket), Prefix=prefix)
     return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
 
 def read(stack: Stack, bucket: str, key: str) -> bytes:
-    body: bytes = stack.session("admin").client("s3").get_object(Bucket=stack.bucket(bucket), Key=key)["Body"].read()
+    body: bytes = stack.client("s3").get_object(Bucket=stack.bucket(bucket), Key=key)["Body"].read()
     return body
 
 
@@ -153,7 +153,7 @@ def test_a_dropped_notebook_runs_as_its_owners_job(stack: Stack, ingested: dict[
     state = bob.wait(answer["job_id"], timeout_s=RUN_SECONDS)
     assert state["status"] == "COMPLETED", state["failure"]
     owner = row(stack, "select user_id from backtest_jobs where id = %s", answer["job_id"])[0]
-    assert owner == stack.session("bob").client("sts").get_caller_identity()["UserId"]
+    assert owner == stack.client("sts", "bob").get_caller_identity()["UserId"]
 
 
 def test_one_researcher_cannot_see_anothers_run_and_an_operator_can(stack: Stack, crossover: dict[str, Any]) -> None:
@@ -165,8 +165,8 @@ def test_one_researcher_cannot_see_anothers_run_and_an_operator_can(stack: Stack
 
 def test_a_researcher_cannot_drop_vendor_data(stack: Stack) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
-        stack.session("alice").client("s3").put_object(
-            Bucket=stack.bucket("Vendor"), Key="incoming/equities-1d/evil.csv", Body=b"x"
+        stack.client("s3", "alice").put_object(
+            Bucket=stack.bucket("VendorDrop"), Key="incoming/equities-1d/evil.csv", Body=b"x"
         )
 
 
