@@ -7,6 +7,7 @@ PYTHON ?= python3.11
 BUILD := build
 UV := $(BUILD)/venvs/tools/bin/uv
 BIN := .venv/bin
+export PYTHONPATH := $(CURDIR):$(CURDIR)/layers:$(CURDIR)/container_runner
 export UV_SYSTEM_CERTS := 1
 export UV_LINK_MODE := hardlink
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
@@ -84,7 +85,7 @@ lint: setup ## ruff, mypy (strict) and the import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	PYTHONPATH=.:layers:container_runner $(BIN)/lint-imports
+	$(BIN)/lint-imports
 
 test-fast: setup ## Tests that need neither the sandbox nor the stack
 	$(BIN)/pytest tests/unit tests/component tests/infra

@@ -40,7 +40,7 @@ def job_view(job: Job) -> dict[str, Any]:
 def job_line(job: Job) -> dict[str, Any]:
     """Return a job as a line of a list."""
     return {
-        "id": job.id,
+        "job_id": job.id,
         "name": job.name,
         "user_id": job.user_id,
         "status": job.status,
@@ -109,10 +109,10 @@ def _read_page(page: str | None) -> tuple[datetime, str] | None:
 def report_view(job: Job, runs: Bucket) -> dict[str, Any]:
     """Return the report's status and, when it is READY, links that read its files for `expires_s` seconds."""
     if job.report_status != "READY":
-        return {"id": job.id, "status": job.report_status, "url": None, "files": {}, "expires_s": None}
+        return {"job_id": job.id, "status": job.report_status, "url": None, "files": {}, "expires_s": None}
     files = {name: runs.link(layout.report(job.id, name)) for name in REPORT_FILES}
     return {
-        "id": job.id,
+        "job_id": job.id,
         "status": job.report_status,
         "url": files["report.html"],
         "files": files,
@@ -135,7 +135,7 @@ def results_view(job: Job, runs: Bucket) -> dict[str, Any]:
     result = json.loads(runs.get(job.result_key, limit=RESULT_BYTES, version=job.result_version))
     artifacts = {name: {**ref, "url": runs.link(ref["key"])} for name, ref in result["artifacts"].items()}
     return {
-        "id": job.id,
+        "job_id": job.id,
         "metrics": job.metrics,
         "causality": job.causality,
         "snapshot": job.snapshot,

@@ -77,7 +77,7 @@ def test_a_submission_becomes_code_manifest_row_and_message(deployment: Deployme
     assert status == 201
     digest = hashlib.sha256(STRATEGY).hexdigest()
     assert deployment.read("runs", layout.code(digest, "crossover.py")) == STRATEGY
-    sealed = deployment.read("runs", layout.run_manifest(job["id"]))
+    sealed = deployment.read("runs", layout.run_manifest(job["job_id"]))
     manifest = json.loads(sealed)
     assert hashlib.sha256(sealed).hexdigest() == job["manifest_digest"]
     assert manifest["params"] == {"fast": 3, "slow": 30}
@@ -85,12 +85,12 @@ def test_a_submission_becomes_code_manifest_row_and_message(deployment: Deployme
     assert manifest["snapshot"] == deployment.snapshot.id
     assert manifest["chunks"] == [["2020-02-03", "2020-02-28"], ["2020-03-02", "2020-03-31"]]
     assert manifest["engine"]["cash"] == 5000
-    row = deployment.store.jobs.get(job["id"])
+    row = deployment.store.jobs.get(job["job_id"])
     assert row is not None
     assert (row.user_id, row.status, row.attempt) == ("AROARESEARCHER:alice", "PENDING", 1)
     assert deployment.messages() == [
         {
-            "job_id": job["id"],
+            "job_id": job["job_id"],
             "s3_code_path": f"s3://tapedeck-runs/code/{digest}/crossover.py",
             "symbols": ["AAPL", "IBM"],
             "start_date": "2020-02-03",
@@ -103,7 +103,7 @@ def test_a_submission_becomes_code_manifest_row_and_message(deployment: Deployme
 def test_the_same_token_and_body_give_the_same_job(deployment: Deployment) -> None:
     first, second = post(Client_Request_Token="t-1"), post(Client_Request_Token="t-1")
     assert (first[0], second[0]) == (201, 200)
-    assert first[1]["id"] == second[1]["id"]
+    assert first[1]["job_id"] == second[1]["job_id"]
     assert len(deployment.messages()) == 1
     by_parameter = post(params={"client_request_token": "t-2"}), post(Client_Request_Token="t-2")
     assert (by_parameter[0][0], by_parameter[1][0]) == (201, 200)
@@ -189,25 +189,25 @@ def test_a_star_takes_every_symbol_with_data_in_the_range(deployment: Deployment
 
 
 def test_anothers_job_is_a_404_and_an_operator_sees_all(deployment: Deployment) -> None:
-    job = post()[1]["id"]
+    job = post()[1]["job_id"]
     for path in ("", "/logs", "/report", "/results"):
         assert call("GET", f"/v1/backtest/{job}{path}", user="bob")[0] == 404
     assert call("POST", f"/v1/backtest/{job}/cancel", user="bob")[0] == 404
     assert call("GET", f"/v1/backtest/{job}", user="otto", role="Operator")[0] == 200
     assert call("GET", "/v1/backtest", user="bob")[1]["backtests"] == []
     seen = call("GET", "/v1/backtest", user="otto", role="Operator")[1]["backtests"]
-    assert [b["id"] for b in seen] == [job]
+    assert [b["job_id"] for b in seen] == [job]
 
 
 def test_a_role_of_another_account_with_the_operators_name_is_none(deployment: Deployment) -> None:
-    job = post()[1]["id"]
+    job = post()[1]["job_id"]
     identity = {"user": "AROAX:eve", "userArn": "arn:aws:sts::999999999999:assumed-role/Operator/eve"}
     assert api.caller_of(identity, api.settings().operator_role_arn).operator is False
     assert job
 
 
 def test_cancelling_ends_a_pending_job_and_tells_the_cluster(deployment: Deployment) -> None:
-    job = post()[1]["id"]
+    job = post()[1]["job_id"]
     deployment.messages()
     status, answer = call("POST", f"/v1/backtest/{job}/cancel")
     assert (status, answer["status"]) == (200, "CANCELLED")
@@ -216,7 +216,7 @@ def test_cancelling_ends_a_pending_job_and_tells_the_cluster(deployment: Deploym
 
 
 def test_logs_are_read_by_position_over_parts(deployment: Deployment) -> None:
-    job = post()[1]["id"]
+    job = post()[1]["job_id"]
     for part in range(3):
         lines = [json.dumps({"seq": 2 * part + i, "stream": "stdout", "at": "", "text": "x"}) for i in range(2)]
         deployment.put("runs", layout.log(job, 1, part), "\n".join(lines).encode() + b"\n")
@@ -232,11 +232,11 @@ def test_logs_are_read_by_position_over_parts(deployment: Deployment) -> None:
 
 
 def test_a_job_without_results_says_so(deployment: Deployment) -> None:
-    job = post()[1]["id"]
+    job = post()[1]["job_id"]
     status, answer = call("GET", f"/v1/backtest/{job}/results")
     assert (status, answer["error"]["code"]) == (409, "NOT_COMPLETED")
     assert call("GET", f"/v1/backtest/{job}/report")[1] == {
-        "id": job, "status": "NONE", "url": None, "files": {}, "expires_s": None,
+        "job_id": job, "status": "NONE", "url": None, "files": {}, "expires_s": None,
     }  # fmt: skip
     assert call("GET", f"/v1/backtest/{job}/report", Accept="text/html")[0] == 404
 
@@ -248,10 +248,10 @@ def test_datasets_and_snapshots_are_listed(deployment: Deployment) -> None:
 
 
 def test_pages_of_a_list_follow_each_other(deployment: Deployment) -> None:
-    jobs = [post()[1]["id"] for _ in range(3)]
+    jobs = [post()[1]["job_id"] for _ in range(3)]
     first = call("GET", "/v1/backtest", query={"limit": "2"})[1]
     second = call("GET", "/v1/backtest", query={"limit": "2", "page": first["next"]})[1]
-    assert [b["id"] for b in first["backtests"] + second["backtests"]] == jobs[::-1]
+    assert [b["job_id"] for b in first["backtests"] + second["backtests"]] == jobs[::-1]
     assert second["next"] is None
     assert call("GET", "/v1/backtest", query={"page": "nonsense"})[0] == 400
     assert call("GET", "/v1/backtest", query={"status": "DONE"})[0] == 400

@@ -67,7 +67,7 @@ WHERE id = :id AND attempt = :attempt AND status IN ('PENDING', 'RUNNING');
 -- name: retry_job(id, attempt, crashes)!
 -- The next attempt: it waits again, and everything that speaks of the old one is stale from now on.
 UPDATE backtest_jobs
-SET status = 'PENDING', attempt = attempt + 1, sequence = -1, crashes = crashes + :crashes,
+SET status = 'PENDING', attempt = attempt + 1, sequence = -1, crashes = crashes + :crashes, report_status = 'NONE',
     used_seconds = used_seconds + coalesce(extract(epoch FROM now() - attempt_started_at), 0),
     queued_at = now(), dispatched_at = NULL, attempt_started_at = NULL, report_status = 'NONE'
 WHERE id = :id AND attempt = :attempt AND status IN ('PENDING', 'RUNNING');
