@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+MIB = 1024 * 1024
+SIDECAR_BASE = 192 * MIB  # the sidecar with its libraries, its books and what S3 clients hold
+SMALL_FILES = 8 * MIB  # what lies in the exchange beside a chunk: source, headers
+WORKING_BYTES = 8 * (2 * 5 + 3)  # a cell: five raw fields of two chunks, and what one field needs while it is written
+
 
 @dataclass(frozen=True)
 class ContainerPolicy:
@@ -31,6 +36,21 @@ class Policy:
     denied_syscalls: tuple[str, ...]
     logs: dict[str, int]
     source: dict[str, int]
+
+    def chunk_bytes(self, level: str, fields: int) -> int:
+        """Return how large a chunk's file may be planned, so that `sidecar.limits` lets it pass.
+
+        A cell (bar x symbol) takes 16 bytes a field in the file and 8 as a decision. The sidecar holds beside the file
+        the raw bars of two chunks and three arrays of the field that it writes. For "weights" half of the memory is
+        left to the history that a strategy may ask for.
+        """
+        part = 1 if level == "main" else 2
+        cells = min(
+            self.process["file_size"] // 8,
+            (self.volumes["exchange_in_mib"] * MIB - SMALL_FILES) // part // (16 * fields),
+            (self.sidecar.memory_mib * MIB - SIDECAR_BASE) // part // (16 * fields + WORKING_BYTES),
+        )
+        return cells * 16 * fields
 
 
 @cache

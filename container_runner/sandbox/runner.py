@@ -93,7 +93,11 @@ class Host:
         self._exchange.hello(history)
         self.asked = main
         run = Run(SandboxPort(self._exchange, asked["symbols"]), asked["symbols"], asked["params"])
-        main(run)
+        try:
+            main(run)
+        except SystemExit as left:  # a script may end by sys.exit() once it has decided
+            if left.code not in (0, None) or not run.submitted:
+                raise
         if not run.submitted:
             raise ValueError("main(run) has ended without decisions: call run.submit(weights)")
 

@@ -12,6 +12,7 @@ from sidecar.exchange import Exchange
 from sidecar.failures import RunError
 from sidecar.settings import Settings
 from tapedeck.market.store import ObjectStore
+from tapedeck.versions import ENGINE_VERSION, METRIC_SCHEMA
 
 SCHEMA = 1
 
@@ -22,6 +23,9 @@ def fetch_manifest(store: ObjectStore, settings: Settings) -> contract.RunManife
     manifest = cast(contract.RunManifest, json.loads(body))
     if manifest["schema"] != SCHEMA:
         raise RunError("PLATFORM", f"run.json has schema {manifest['schema']}, this sidecar knows {SCHEMA}")
+    asked, known = (manifest["engine"]["version"], manifest["metric_schema"]), (ENGINE_VERSION, METRIC_SCHEMA)
+    if asked != known:
+        raise RunError("PLATFORM", f"the run asks for engine and metric schema {asked}, this sidecar has {known}")
     return manifest
 
 

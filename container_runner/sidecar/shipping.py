@@ -13,6 +13,7 @@ from sidecar.logs import STREAMS, LogBook
 from tapedeck.market.store import ObjectStore
 
 COLLECT_EVERY_S = 0.1
+COLLECT_AGAIN_S = 0.01  # while segments come: the launcher keeps a few and throws away what is beyond
 UPLOAD_EVERY_S = 2.0
 
 
@@ -50,8 +51,9 @@ class LogShipper:
 
     def _work(self) -> None:
         uploaded = time.monotonic()
-        while not self._stop.wait(COLLECT_EVERY_S):
-            self._collect()
+        pause = COLLECT_EVERY_S
+        while not self._stop.wait(pause):
+            pause = COLLECT_AGAIN_S if self._collect() else COLLECT_EVERY_S
             self._waiting += self._book.ready()
             if time.monotonic() - uploaded >= UPLOAD_EVERY_S:
                 try:
@@ -60,12 +62,15 @@ class LogShipper:
                     print(f"a log part waits: {error}")  # noqa: T201 - the sidecar's own log is its stdout
                 uploaded = time.monotonic()
 
-    def _collect(self) -> None:
-        for stream, seq, name in self._exchange.log_segments():
+    def _collect(self) -> bool:
+        """Take what is there; say whether there was anything."""
+        segments = self._exchange.log_segments()
+        for stream, seq, name in segments:
             if seq >= self._next[stream]:
                 self._next[stream] = seq + 1
                 self._book.feed(stream, self._segment(name), now())
             self._exchange.discard(name)
+        return bool(segments)
 
     def _segment(self, name: str) -> bytes:
         try:

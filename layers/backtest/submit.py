@@ -119,7 +119,7 @@ def _check(submission: Submission, desk: Desk) -> _Checked:
         snapshot,
         fields=inspection.fields,
         level=inspection.level,
-        exchange_bytes=desk.policy.volumes["exchange_in_mib"] * 1024 * 1024,
+        chunk_bytes=desk.policy.chunk_bytes(inspection.level, len(inspection.fields)),
     )
     sealed = digest(submission.body)
     code = CodeRef(key=layout.code(sealed, name), digest=sealed, name=name, kind=inspection.kind)

@@ -24,9 +24,9 @@ class Universe:
 
 
 def resolve(
-    request: BacktestRequest, snapshot: Snapshot, *, fields: Sequence[str], level: str, exchange_bytes: int
+    request: BacktestRequest, snapshot: Snapshot, *, fields: Sequence[str], level: str, chunk_bytes: int
 ) -> Universe:
-    """Return what the request means on `snapshot`; `exchange_bytes` is what chunks may take of the pod's memory.
+    """Return what the request means on `snapshot`; `chunk_bytes` is how large a chunk may be (`Policy.chunk_bytes`).
 
     Raises `CallerError` for an unknown symbol, for dates outside of the data, and for a run that does not fit.
     """
@@ -44,11 +44,10 @@ def resolve(
         begin, end = snapshot.span(missing)
         message = f"{missing} has no data from {request.start} to {request.end}; it has from {begin} to {end}"
         raise CallerError(400, "NO_DATA", message, key="symbols", symbol=missing)
-    # A chunk is being decided on while the next one is laid beside it, each with its lookback; main has one chunk.
-    budget = exchange_bytes * 9 // 10 if level == "main" else exchange_bytes // 3
     calendar = calendars.get(snapshot.calendar)
+    width, depth = len(symbols), len(fields)
     try:
-        plan = chunks.plan(calendar, snapshot.bar, request.start, request.end, len(symbols), len(fields), level, budget)
+        plan = chunks.plan(calendar, snapshot.bar, request.start, request.end, width, depth, level, chunk_bytes)
     except ValueError as e:
         raise CallerError(400, "TOO_MUCH_DATA", str(e)) from e
     return Universe(symbols, tuple(plan))

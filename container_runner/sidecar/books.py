@@ -1,0 +1,92 @@
+"""The run's books: fills and equity from the sealed decisions, by the engine, outside of the sandbox."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+import contract
+from sidecar.failures import RunError
+from tapedeck import engine
+from tapedeck.market.actions import Dividend, Split
+from tapedeck.market.block import Block
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Closed:
+    """The books at the end of the run."""
+
+    fills: engine.Fills
+    session: NDArray[np.int32]  # (n,) days since 1970-01-01
+    equity: NDArray[np.float64]  # (n,) at each bar's close
+    net: NDArray[np.float64]  # (n,) value held at the close, shorts negative
+    gross: NDArray[np.float64]  # (n,) the same, shorts positive
+    dropped: int  # decisions of the last bar, which no bar follows
+    decisions_digest: str
+    result_digest: str
+
+
+class Books:
+    """Takes sealed decisions chunk by chunk; the numbers are the same to the byte however the run was cut."""
+
+    def __init__(self, manifest: contract.RunManifest, splits: Sequence[Split], dividends: Sequence[Dividend]) -> None:
+        asked = {name: value for name, value in manifest["engine"].items() if name != "version"}
+        self.settings = engine.EngineSettings(**asked)  # type: ignore[arg-type]  # the manifest's schema is theirs
+        self._state = engine.start(manifest["symbols"], self.settings, splits, dividends)
+        self._decisions = hashlib.sha256()
+        self._fills: list[engine.Fills] = []
+        self._session: list[NDArray[np.int32]] = []
+        self._values: list[tuple[NDArray[np.float64], ...]] = []
+
+    def book(self, own: Block, sealed: bytes) -> None:
+        """Take the decisions on a chunk's own rows: float64, little endian, rows x symbols.
+
+        Raises `RunError` CODE for an infinite weight, with bar and symbol.
+        """
+        targets = np.frombuffer(sealed, "<f8").reshape(len(own), len(own.symbols))
+        infinite = np.argwhere(np.isinf(targets))
+        if len(infinite):
+            row, column = (int(i) for i in infinite[0])
+            raise RunError("CODE", f"the weight of {own.symbols[column]} at bar {_time(own, row)} is infinite")
+        self._decisions.update(sealed)
+        done = engine.step(self._state, own, targets)
+        beyond = np.flatnonzero(~np.isfinite(done.equity))
+        if len(beyond):
+            value = done.equity[beyond[0]]
+            raise RunError(
+                "CODE", f"the equity at bar {_time(own, int(beyond[0]))} is {value}: the weights are too large"
+            )
+        self._fills.append(done.fills)
+        self._session.append(own.session)
+        self._values.append((done.equity, done.net, done.gross))
+
+    def close(self) -> Closed:
+        """End the run."""
+        closing = engine.finish(self._state)
+        fills = engine.concat(self._fills)
+        equity, net, gross = (np.concatenate(parts) for parts in zip(*self._values, strict=True))
+        decisions = self._decisions.hexdigest()
+        digest = hashlib.sha256(decisions.encode())
+        digest.update(fills.to_bytes())
+        digest.update(equity.astype("<f8").tobytes())
+        return Closed(
+            fills=fills,
+            session=np.concatenate(self._session),
+            equity=equity,
+            net=net,
+            gross=gross,
+            dropped=closing.dropped,
+            decisions_digest=decisions,
+            result_digest=digest.hexdigest(),
+        )
+
+
+def _time(own: Block, row: int) -> str:
+    return (_EPOCH + timedelta(microseconds=int(own.ts[row]))).isoformat(timespec="minutes")
