@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -38,22 +39,19 @@ class Ports:
     def claim(self) -> Ports:
         """Return these ports, each 0 replaced by a free one; raises PortTakenError, which names who has it."""
         claimed = self
-        sockets = []
-        for field in fields(self):
-            listener = socket.socket()
-            sockets.append(listener)  # kept open until all are chosen, so that no port is chosen twice
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            port = getattr(self, field.name)
-            try:
-                listener.bind((HOST, port))
-                listener.listen()
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE:
-                    raise
-                raise PortTakenError(_message(field.name, port)) from None
-            claimed = replace(claimed, **{field.name: listener.getsockname()[1]})
-        for listener in sockets:
-            listener.close()
+        with ExitStack() as listeners:  # all stay open until all are chosen, so that no port is chosen twice
+            for field in fields(self):
+                listener = listeners.enter_context(socket.socket())
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                port = getattr(self, field.name)
+                try:
+                    listener.bind((HOST, port))
+                    listener.listen()
+                except OSError as error:
+                    if error.errno != errno.EADDRINUSE:
+                        raise
+                    raise PortTakenError(_message(field.name, port)) from None
+                claimed = replace(claimed, **{field.name: listener.getsockname()[1]})
         return claimed
 
 

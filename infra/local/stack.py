@@ -105,6 +105,14 @@ class Stack:
         """How the database's owner connects."""
         return self._postgres.dsn
 
+    @property
+    def api(self) -> str:
+        """The URL of the public API: the one whose calls are signed."""
+        signed = [a for a in self.wires.apis.values() if any(m.authorization == "AWS_IAM" for m in a.methods)]
+        if len(signed) != 1:
+            raise AssemblyError(f"{len(signed)} APIs have signed calls")
+        return self._endpoints.api_url(signed[0])
+
     def api_url(self, name: str) -> str:
         """Return the local URL of the REST API called `name`, with its stage, without a slash at the end."""
         return next(self._endpoints.api_url(api) for api in self.wires.apis.values() if api.name == name)
