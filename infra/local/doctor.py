@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 
 from infra.local.child import StartError
+from infra.local.cluster import engine
 from infra.local.ports import Ports, PortTakenError
 from infra.local.postgres import binaries
 
@@ -33,7 +34,7 @@ def main() -> int:
     """Print every finding; returns 1 when something that the stack needs is missing."""
     found = list(findings())
     for finding in found:
-        print(f"{'ok     ' if finding.ok else 'MISSING'}  {finding.subject:<12} {finding.text}")
+        print(f"{'ok     ' if finding.ok else 'MISSING'}  {finding.subject:<15} {finding.text}")
     return 0 if all(finding.ok for finding in found) else 1
 
 
@@ -47,23 +48,18 @@ def findings() -> Iterator[Finding]:
     for name in ("layer", "venvs/sidecar", "venvs/strategy"):
         folder = ROOT / "build" / name
         yield Finding(name, folder.exists(), str(folder) if folder.exists() else "run `make setup`")
-    yield _tried("sandbox", engine)
+    yield _tried("sandbox", sandbox)
     yield Finding("cgroups", _CGROUPS.exists(), _cgroups())
     wanted = Ports.from_environment()
     for field in fields(Ports):
         port = getattr(wanted, field.name)
-        only = Ports(**{**dict.fromkeys((f.name for f in fields(Ports)), 0), field.name: port})
-        yield _tried(f"port {port}", lambda only=only, name=field.name: f"{getattr(only.claim(), name)} is free")  # type: ignore[misc]
+        yield _tried(f"port {port}", partial(_port, field.name, port))
 
 
-def engine() -> str:
-    """Return the sandbox engine that withstands the probe; raises what the probe does, or RuntimeError without one."""
-    if importlib.util.find_spec("infra.local.cluster.engine") is None:
-        raise RuntimeError("the cluster has no engine")
-    from infra.local.cluster import engine as engines  # noqa: PLC0415 - heavy, and only root may probe
-
+def sandbox() -> str:
+    """Return the sandbox engine that withstands the probe; raises EngineUnavailableError without one."""
     with tempfile.TemporaryDirectory() as state:
-        found = engines.probe(ROOT / "container_runner", ROOT / "build" / "venvs" / "strategy", Path(state))
+        found = engine.probe(ROOT / "container_runner", ROOT / "build" / "venvs" / "strategy", Path(state))
     return found.name
 
 
@@ -76,8 +72,13 @@ def _program(subject: str, command: list[str], advice: str) -> Finding:
 def _tried(subject: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(subject, True, look())
-    except (OSError, RuntimeError, PortTakenError, StartError, subprocess.SubprocessError) as error:
+    except (OSError, engine.EngineUnavailableError, PortTakenError, StartError, subprocess.SubprocessError) as error:
         return Finding(subject, False, str(error))
+
+
+def _port(name: str, port: int) -> str:
+    replace(Ports.any(), **{name: port}).claim()
+    return f"free for {name}"
 
 
 def _first_line(command: list[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from infra.local.ports import HOST
 from infra.local.wires import KubernetesCluster, Wires
 
 _START_LIMIT_S = 60.0
+_ENGINE = "engine.json"
 
 
 class JobsCluster:
@@ -49,8 +51,12 @@ class JobsCluster:
         environment: dict[str, str],
         logs: Path,
         max_pods: int,
+        remembered: Path,
     ) -> None:
-        """Start the process and wait until it answers; raises StartError."""
+        """Start the process and wait until it answers; raises StartError.
+
+        `remembered` is a file that outlives the stack: which sandbox engine withstood the attack on this machine.
+        """
         folders = {path: self._state / "host" / path.strip("/") for path in host_paths(cluster.manifests)}
         for folder in (self._state, *folders.values()):
             folder.mkdir(parents=True, exist_ok=True)
@@ -70,11 +76,16 @@ class JobsCluster:
             "host_paths": {path: str(folder) for path, folder in folders.items()},
             "max_pods": max_pods,
         }
+        if remembered.exists():
+            shutil.copy(remembered, self._state / _ENGINE)
         path = self._state / "config.json"
         path.write_text(json.dumps(configuration, indent=1))
         command = [sys.executable, "-m", "infra.local.cluster", str(path)]
         self._child = Child("the local cluster", command, logs / "cluster.log", environment)
         self._child.answer(_START_LIMIT_S)
+        if (self._state / _ENGINE).exists():
+            remembered.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(self._state / _ENGINE, remembered)
 
     def stop(self) -> None:
         """End the process, and with it every pod."""

@@ -59,7 +59,7 @@ class Stack:
         self._state = state.resolve()
         self._wanted = ports or Ports.from_environment()
         self._venvs, self._max_pods, self._say = venvs, max_pods, say
-        self._pycache = self.assembly.root.parent / "pycache"
+        self._cache = self.assembly.root.parent / "local-cache"
         self._cleanup = ExitStack()
 
     def __enter__(self) -> Stack:
@@ -236,6 +236,7 @@ class Stack:
                 environment=self._inherited,
                 logs=self.logs_dir,
                 max_pods=self._max_pods,
+                remembered=self._cache / "engine.json",
             )
 
     def _start_functions(self, ports: Ports) -> None:
@@ -244,7 +245,7 @@ class Stack:
             f.name: environment(f, self._sessions[f.name], self._endpoints) for f in self.wires.functions.values()
         }
         self._workers = Workers(
-            self.wires.functions, lambda f: self._environments[f.name], self.logs_dir, self._pycache
+            self.wires.functions, lambda f: self._environments[f.name], self.logs_dir, self._cache / "pycache"
         )
         self._cleanup.callback(self._workers.stop)
         lookup = self._cloud.identities.by_access_key
