@@ -131,7 +131,7 @@ def test_the_command_prints_a_summary_and_writes_files(
         ({"# params": "# cash = 0\n# params"}, 2, "cash is a positive amount"),
         ({"# params": '# adjust = "x"\n# params'}, 2, "adjust is one of"),
         ({"bars.width": "missing"}, 1, "(line 22 of crossover.py)"),
-        ({"/ bars.width": "+ float('inf')"}, 1, "weight of AAPL at bar"),
+        ({"/ bars.width": "+ float('inf')"}, 1, "line 21 of crossover.py"),
         ({"return (sma": "return 1, (sma"}, 1, "no array of numbers"),
         ({"return self.slow": "return -1"}, 1, "0 or more"),
         ({"class Crossover(Strategy)": "class Crossover(Strategy"}, 2, "SYNTAX_ERROR"),

@@ -6,6 +6,7 @@ import hashlib
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -121,9 +122,20 @@ def _strategy(
     if lookback < 0:
         raise ValueError(f"lookback() returned {lookback}: it is a number of bars, 0 or more")
     if instance and found.level == "weights":
-        return lookback, lambda bars: as_decisions(instance.weights(bars), bars)
+        return lookback, partial(_vectorised, instance)
     main = instance.main if instance else loaded
     return lookback, lambda bars: _free(main, bars, values)
+
+
+def _vectorised(instance: strategy.Strategy, bars: Bars) -> Array:
+    value = instance.weights(bars)
+    try:
+        return as_decisions(value, bars)
+    except DecisionError as error:
+        place = source.where(instance.weights)
+        if place:
+            error.add_note(f"returned by weights(self, bars), line {place.line} of {place.file}")
+        raise
 
 
 def _free(main: Callable[[Run], object], bars: Bars, values: dict[str, Any]) -> Array:
