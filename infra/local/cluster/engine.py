@@ -23,6 +23,7 @@ from infra.local.cluster.interpreter import system_paths
 from infra.local.cluster.pod import Container, HostPath, Mount, PodSpec
 
 INSTALL = "Untrusted code needs gVisor's runsc. Install it as root: apt-get install runsc (Debian 12 or later)."
+NO_CGROUPS = "--ignore-cgroups"
 _PROBE_S = 15.0
 _CALL_S = 10.0
 _UID = 65532
@@ -58,7 +59,8 @@ class Engine:
     @property
     def name(self) -> str:
         """Return what a run's record calls it."""
-        return f"runsc {self.version} {self.platform}"
+        limits = " without cgroups" if NO_CGROUPS in self.flags else ""  # the memory limit is then each process's own
+        return f"runsc {self.version} {self.platform}{limits}"
 
     def command(self, *arguments: str) -> list[str]:
         """Return a command line whose process dies with the thread that starts it, and the sandbox with that."""
@@ -107,7 +109,7 @@ def probe(code: Path, venv: Path, state: Path, *, cgroups: bool = True) -> Engin
 def _candidates(binary: str, state: Path, cgroups: bool) -> list[Engine]:
     version = _output(binary, "--version").split("\n")[0].removeprefix("runsc version ").strip()
     platforms, options = _output(binary, "help", "platforms"), _output(binary, "flags")
-    flags = [] if cgroups else ["--ignore-cgroups"]
+    flags = [] if cgroups else [NO_CGROUPS]
     if "directfs" in options:
         flags.append("--directfs=false")
     root = state / "runsc"
