@@ -96,31 +96,29 @@ def dividend_closes(
 
     A dividend without any earlier close has no entry. Errors as in `read_block`.
     """
-    leaves = snapshot.leaves(symbols)
-    paid = [
-        (leaf, dividend, name)
-        for leaf in leaves.values()
-        for dividend in leaf.dividends
-        if first < dividend.session <= last
-        for name in _months_before(leaf, dividend.session)
-    ]
-    asked = list({(leaf.symbol, name): months.wanted(snapshot.dataset, leaf, name) for leaf, _, name in paid}.values())
-    loaded = {(want.symbol, want.name): month for want, month in months.load(store, asked)}
     calendar = calendars.get(snapshot.calendar)
-    closes: dict[Dividend, float] = {}
-    for leaf, dividend, name in paid:
-        midnight = calendar.to_utc(dividend.session, 0)
-        close = _close_before(loaded[leaf.symbol, name], midnight)
-        if close is not None and dividend not in closes:
-            closes[dividend] = close
-    return closes
+    needed: dict[tuple[str, str], list[Dividend]] = {}
+    asked: list[months.Wanted] = []
+    for leaf in snapshot.leaves(symbols).values():
+        for dividend in leaf.dividends:
+            for name in _months_before(leaf, dividend.session) if first < dividend.session <= last else ():
+                if (leaf.symbol, name) not in needed:
+                    asked.append(months.wanted(snapshot.dataset, leaf, name))
+                needed.setdefault((leaf.symbol, name), []).append(dividend)
+    found: dict[Dividend, tuple[str, float]] = {}  # with the month's name: the later month has the close
+    for want, month in months.load(store, asked):
+        for dividend in needed[want.symbol, want.name]:
+            close = _close_before(month, calendar.to_utc(dividend.session, 0))
+            if close is not None:
+                found[dividend] = max(found.get(dividend, ("", 0.0)), (want.name, close))
+    return {dividend: close for dividend, (_, close) in found.items()}
 
 
 def _months_before(leaf: Leaf, session: date) -> list[str]:
-    """Return the session's month and the one with bars before it: the first or the second has the close before it."""
+    """Return the session's month and the last one before it that have bars: one of the two has the close before it."""
     own = f"{session:%Y-%m}"
-    earlier = [name for name in leaf.months if name < own]
-    return [name for name in (own,) if name in leaf.months] + sorted(earlier)[-1:]
+    earlier = max((name for name in leaf.months if name < own), default=None)
+    return [name for name in (earlier, own) if name and name in leaf.months]
 
 
 def _close_before(month: Month, ts: int) -> float | None:
