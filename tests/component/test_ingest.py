@@ -204,9 +204,12 @@ def test_a_message_delivered_again_brings_no_old_content_back(bench: Bench) -> N
     second = bench.put("equities-1d/a.csv", HEADER + "A,2020-01-02,2,2,2,2,5\n")
     bench.deliver(second)
     corrected = bench.latest("equities-1d").id
-    bench.deliver(first)
-    bench.deliver(second)
+    assert bench.deliver(first) == []
     assert bench.latest("equities-1d").id == corrected
+    assert bench.drop("equities-1d/b.csv", HEADER + "A,2020-01-02,3,3,3,3,5\n")["snapshot"] != corrected
+    again = bench.latest("equities-1d").id
+    assert bench.deliver(second) == []
+    assert bench.latest("equities-1d").id == again
     assert bench.status("equities-1d/a.csv")["version"] == second["Records"][0]["s3"]["object"]["versionId"]
 
 

@@ -31,6 +31,11 @@ def test_a_split_shows_no_jump_in_signals() -> None:
     assert np.allclose(raw * factors("split")[:, 0], 1.0)
 
 
+def test_a_split_on_the_anchors_own_session_is_history() -> None:
+    at = forward_factors([Split("A", DAYS[10], 2.0)], [], None, ["A"], SESSION, DAYS[10], "split")
+    assert at[:, 0].tolist() == [0.5] * 10 + [1.0] * 20
+
+
 def test_total_adds_dividends_the_same_way_and_split_does_not() -> None:
     assert (factors("split")[:, 1] == 1).all()
     assert factors("total")[14, 1] == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from datetime import date
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from tapedeck.market.errors import DatasetNameError
 from tapedeck.market.vendor import drop, problems
 from tapedeck.market.vendor.reading import Reading
 
+LEAN = Path(__file__).parents[3] / "shared/data/lean"
 DAILY = layout.parse_dataset("equities-1d")
 HOURLY = layout.parse_dataset("equities-1h")
 MINUTE = layout.parse_dataset("equities-1m")
@@ -158,6 +160,12 @@ def test_a_time_with_an_offset_is_converted_and_one_without_is_new_yorks() -> No
     assert reading.left_out == {"outside of the session": 1}
 
 
+def test_a_daily_bar_has_the_date_as_written_whatever_its_offset() -> None:
+    for text in ("2020-01-02T00:00:00Z", "2020-01-02 00:00:00-05:00", "20200102"):
+        reading = read(HEADER + f"A,{text},1,1,1,1,5\n")
+        assert reading.series["A"].first == date(2020, 1, 2)
+
+
 def test_lean_hourly_bars_are_ten_thousandths_in_new_york_time() -> None:
     text = "20200702 09:00,10000,20000,10000,15001,7\n20200702 16:00,1,1,1,1,1\n"
     reading = drop.read(HOURLY, "spy.zip", zipped({"spy.csv": text}))
@@ -237,3 +245,27 @@ def test_no_bytes_make_the_reader_fail(body: bytes, path: str) -> None:
 def test_a_dataset_has_a_name_of_the_form_agreed_on(name: str) -> None:
     with pytest.raises(DatasetNameError):
         layout.parse_dataset(name)
+
+
+needs_lean = pytest.mark.skipif(not LEAN.exists(), reason="needs ../shared/data/lean")
+
+
+@needs_lean
+def test_apples_minutes_across_its_split_leave_out_what_is_outside_of_the_session() -> None:
+    for day, opened in (("20140606", 649.9), ("20140609", 92.7)):
+        path = f"minute/aapl/{day}_trade.zip"
+        reading = drop.read(MINUTE, path, (LEAN / "equity/usa" / path).read_bytes())
+        (month,) = values(reading, "AAPL").values()
+        assert len(month["ts"]) == 390
+        assert month["open"][0] == pytest.approx(opened, abs=0.5)
+        assert max(month["high"]) / min(month["low"]) < 1.05  # the 04:00 bar of the 9th holds both scales
+        assert reading.left_out["outside of the session"] > 100
+
+
+@needs_lean
+def test_bitcoins_minutes_are_all_on_the_grid() -> None:
+    path = "minute/btcusd/20171217_trade.zip"
+    reading = drop.read(CRYPTO, path, (LEAN / "crypto/coinbase" / path).read_bytes())
+    (month,) = values(reading, "BTCUSD").values()
+    assert reading.left_out == {}
+    assert len(month["ts"]) > 1400

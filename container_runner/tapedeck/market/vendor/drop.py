@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import zipfile
 import zlib
@@ -70,8 +71,8 @@ class _Opener:
                 problems.add(shown, None, "format", "is neither a .csv nor a .zip of such")
         except DatasetNameError as error:
             problems.add(shown, None, "name", str(error))
-        except UnicodeDecodeError as error:
-            problems.add(shown, None, "text", f"is not UTF-8: {error}")
+        except (UnicodeDecodeError, csv.Error) as error:
+            problems.add(shown, None, "text", f"does not read as CSV in UTF-8: {error}")
         except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError) as error:
             problems.add(shown, None, "zip", f"does not unpack: {error}")
 

@@ -111,6 +111,6 @@ def _when(text: str) -> tuple[date, int]:
 
 @lru_cache(maxsize=64)
 def _day(text: str) -> date:
-    if len(text) != 8:
+    if len(text) != 8 or not (text.isascii() and text.isdigit()):
         raise ValueError(f"{text!r} is no date: YYYYMMDD")
     return date.fromisoformat(text)

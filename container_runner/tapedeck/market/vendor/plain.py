@@ -102,9 +102,9 @@ def _tick(name: str, text: str) -> Tick:
 
 
 def _when(reading: Reading, text: str) -> tuple[date, int]:
-    """Return exchange-local date and minutes of ISO text. Raises ValueError."""
+    """Return exchange-local date and minutes of ISO text; a daily bar has the date as written. Raises ValueError."""
     moment = _parse(text)
-    if moment.tzinfo is not None:
+    if moment.tzinfo is not None and reading.dataset.bar != "1d":
         return reading.moment(int(moment.timestamp()) * 1_000_000)
     return moment.date(), moment.hour * 60 + moment.minute
 
