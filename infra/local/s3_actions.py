@@ -66,6 +66,10 @@ _VERSIONED = {
     "s3:GetObjectAttributes",
 }
 _TO_QUERY = ("prefix", "delimiter", "max-keys")
+_CONDITION_HEADERS = (
+    *("x-amz-acl", "x-amz-grant-", "x-amz-copy-source", "x-amz-metadata-directive", "x-amz-server-side-encryption"),
+    *("x-amz-storage-class", "x-amz-object-ownership", "x-amz-website-redirect-location"),
+)
 _MAY_TAG = {"PutObject", "CopyObject", "CreateMultipartUpload"}
 
 
@@ -118,11 +122,11 @@ def _query(request: Inbound) -> dict[str, str]:
 
 
 def _context(request: Inbound, query: Mapping[str, str]) -> dict[str, Value]:
-    """Return the S3 condition keys: query parameters, x-amz-* headers, how it was signed."""
+    """Return the S3 condition keys: query parameters, the headers that are one, how it was signed."""
     context: dict[str, Value] = {f"s3:{name}": query[name] for name in _TO_QUERY if name in query}
     if "versionId" in query:
         context["s3:versionid"] = query["versionId"]
-    context |= {f"s3:{name}": value for name, value in request.headers.items() if name.startswith("x-amz-")}
+    context |= {f"s3:{name}": value for name, value in request.headers.items() if name.startswith(_CONDITION_HEADERS)}
     if "if-none-match" in request.headers:
         context["s3:if-none-match"] = request.headers["if-none-match"]
     presigned = "authorization" not in request.headers

@@ -189,6 +189,15 @@ def test_a_missing_key_is_a_404_only_for_who_may_list(aws: LocalAws, alice: Prin
     assert code(aws.client("s3", alice).get_object, Bucket="runs", Key="none") == (404, "NoSuchKey")
 
 
+def test_what_is_recorded_holds_no_secret_and_nothing_of_the_moment(aws: LocalAws, alice: Principal):
+    s3 = aws.client("s3", alice)
+    s3.put_object(Bucket="runs", Key="same", Body=b"1", StorageClass="STANDARD_IA")
+    s3.put_object(Bucket="runs", Key="same", Body=b"2", StorageClass="STANDARD_IA")
+    first, second = aws.calls
+    assert first == second
+    assert first.context == {"s3:x-amz-storage-class": "STANDARD_IA", "s3:authtype": "REST-HEADER"}
+
+
 def test_queues_are_allowed_by_their_arn(aws: LocalAws):
     url = aws.client("sqs").get_queue_url(QueueName="tasks")["QueueUrl"]
     arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:tasks"
