@@ -19,6 +19,7 @@ from infra.settings import Settings
 
 POOL = "tapedeck/pool"
 _POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly", "AmazonEKS_CNI_Policy")
+_BINARIES = {"Runsc": "runsc", "Shim": "containerd-shim-runsc-v1"}
 _FOLDER = Path(__file__).resolve().parent / "boot"
 
 
@@ -54,15 +55,7 @@ class NodePools(Construct):
 
     def _boot(self, tools: Bucket) -> ec2.UserData:
         """Return what a backtest node does before it joins: gVisor, verified, and the cache's folder."""
-        sums = {
-            name: cdk.CfnParameter(
-                self,
-                f"{name}Sha512",
-                description=f"SHA-512 of {file} in the tools bucket's gvisor/{self._settings.gvisor_release}/",
-                allowed_pattern="[0-9a-f]{128}",
-            ).value_as_string
-            for name, file in (("Runsc", "runsc"), ("Shim", "containerd-shim-runsc-v1"))
-        }
+        sums = {name: self._checksum(name, file) for name, file in _BINARIES.items()}
         script = Template((_FOLDER / "gvisor.sh").read_text()).substitute(
             source=f"s3://{tools.objects.bucket_name}/gvisor/{self._settings.gvisor_release}",
             region=self._settings.region,
@@ -76,6 +69,17 @@ class NodePools(Construct):
         ):
             parts.add_part(ec2.MultipartBody.from_raw_body(content_type=kind, body=body))
         return parts
+
+    def _checksum(self, name: str, file: str) -> str:
+        """Return a parameter without a default: whoever deploys states which bytes were reviewed."""
+        parameter = cdk.CfnParameter(
+            self,
+            f"{name}Sha512",
+            description=f"SHA-512 of {file} in the tools bucket's gvisor/{self._settings.gvisor_release}/",
+            allowed_pattern="[0-9a-f]{128}",
+        )
+        parameter.override_logical_id(f"{name}Sha512")
+        return parameter.value_as_string
 
     def _template(self, id: str, disk_gib: int, user_data: ec2.UserData | None) -> ec2.LaunchTemplate:
         return ec2.LaunchTemplate(

@@ -87,8 +87,8 @@ def test_nodes_install_gvisor_only_with_the_reviewed_bytes(cluster: Template) ->
     assert "<Nodes/ShimSha512>  containerd-shim-runsc-v1" in boot
     assert 'plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runsc' in boot
     assert boot.index("#!/bin/bash") < boot.index("NodeConfig")
-    for name in ("NodesRunscSha512", "NodesShimSha512"):
-        (parameter,) = [p for n, p in cluster.body["Parameters"].items() if n.startswith(name)]
+    for name in ("RunscSha512", "ShimSha512"):
+        parameter = cluster.body["Parameters"][name]
         assert parameter["AllowedPattern"] == "[0-9a-f]{128}"
         assert "Default" not in parameter
 
