@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import traceback
@@ -19,7 +20,7 @@ from sidecar.feed import Feed, Handout
 from sidecar.logs import LogBook
 from sidecar.settings import Settings
 from sidecar.shipping import LogShipper
-from sidecar.watch import ProcessEndedError, Watch
+from sidecar.watch import ProcessEndedError, VanishedError, Watch
 from tapedeck.market.calendar import from_day_number
 from tapedeck.market.errors import MarketError
 from tapedeck.market.store import ObjectStore
@@ -53,7 +54,7 @@ class Attempt:
         self._watch = Watch(exchange, time.monotonic() + settings.deadline_seconds - margin, terminated)
 
     def run(self) -> int:
-        """Run; return 0 when the attempt's last event is written."""
+        """Run; return 0 when the attempt's last event is written, 1 when only the pod's status can name the end."""
         if not self._events.ended:
             self._logs.start()
             try:
@@ -61,15 +62,22 @@ class Attempt:
             finally:
                 self._exchange.publish("stop", [b""])
         self._watch.wait_for_end(LEAVE_WITHIN_S)
-        return 0
+        return 0 if self._events.ended else 1
 
     def _last_event(self) -> None:
-        """Run to the end; whatever happens, upload the logs and then write the event that says it."""
+        """Run to the end; whatever happens, upload the logs and then write the event that says it.
+
+        One end has no event of ours: the strategy's container was killed from outside (out of memory, deadline). Who
+        reads the pod's status names it.
+        """
         try:
             result = self._run()
         except DrainedError:
             self._close_logs()
             self._events.drained()
+        except VanishedError as error:
+            self._close_logs()
+            print(error, file=sys.stderr)  # noqa: T201 - the sidecar's own log
         except RunError as failed:
             self._fail(failed)
         except ProcessEndedError as ended:

@@ -11,7 +11,7 @@ import contract
 from sidecar.exchange import Exchange, IrregularError
 from sidecar.failures import DrainedError, RunError
 
-DRAIN_FOLLOWS_S = 5.0  # how long after the strategy's SIGTERM our own may come
+DRAIN_FOLLOWS_S = 5.0  # how far the strategy's SIGTERM, which comes first, and our own may lie apart
 
 
 class ProcessEndedError(Exception):
@@ -20,6 +20,10 @@ class ProcessEndedError(Exception):
     def __init__(self, status: int) -> None:
         super().__init__(f"wait status {status}")
         self.status = status
+
+
+class VanishedError(Exception):
+    """The strategy's container is gone without a word, killed from outside: why, the pod's status says, not we."""
 
 
 class Watch:
@@ -33,8 +37,8 @@ class Watch:
     def take(self, name: str, size: int, what: str) -> bytes:
         """Return the `size` bytes of `out/name` once it is there, and remove it.
 
-        Raises `RunError` CODE for another size or kind of file and TIMEOUT at the deadline; `ProcessEndedError`;
-        `DrainedError`.
+        Raises `RunError` CODE for another size or kind of file and TIMEOUT at the deadline; `ProcessEndedError`,
+        `DrainedError`, `VanishedError`.
         """
         pause = contract.POLL_FIRST_S
         while True:
@@ -50,20 +54,31 @@ class Watch:
             pause = min(pause * 1.5, contract.POLL_LAST_S)
 
     def check(self, what: str = "the run was not done") -> None:
-        """Raise `DrainedError` after SIGTERM, `RunError` TIMEOUT after the deadline."""
+        """Raise, after SIGTERM, what it means for the strategy, and `RunError` TIMEOUT after the deadline."""
         if self._terminated.is_set():
-            raise DrainedError
+            raise self._end_of_the_pod()
         if time.monotonic() > self._deadline:
             raise RunError("TIMEOUT", f"{what} before the run's time was up")
 
     def wait_for_end(self, seconds: float) -> int | None:
         """Return the process's wait status, None when it does not end in time or we must go meanwhile."""
+        return self._exit(seconds, self._terminated)
+
+    def _exit(self, seconds: float, give_up: threading.Event) -> int | None:
         until = time.monotonic() + seconds
         while (status := self._exchange.exit_status()) is None:
-            if time.monotonic() > until or self._terminated.is_set():
+            if time.monotonic() > until or give_up.is_set():
                 return self._exchange.exit_status()
             time.sleep(contract.POLL_LAST_S)
         return status
+
+    def _end_of_the_pod(self) -> Exception:
+        """Our SIGTERM comes when the strategy's container has ended: `exit.bin` is there, or nobody could write it."""
+        self._exchange.publish("stop", [b""])  # should it live after all
+        status = self._exit(DRAIN_FOLLOWS_S, threading.Event())
+        if status is None:
+            return VanishedError("the strategy's container is gone without a word")
+        return DrainedError() if status == 0 or self.drained(status) else ProcessEndedError(status)
 
     def _look(self, name: str, size: int) -> bytes | None:
         try:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -172,6 +173,7 @@ class Pod:
         self.process = subprocess.Popen(
             [sys.executable, "-B", "-c", _LAUNCH, str(self.inside), str(self.out), str(CODE)],
             env={"PYTHONPATH": str(CODE), "PATH": os.environ["PATH"]},
+            start_new_session=True,
         )
 
     def sidecar(self, settings: Settings, **limits: Any) -> Attempt:
@@ -203,8 +205,13 @@ class Pod:
             try:
                 self.process.wait(5)
             except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait(5)
+                self.kill()
+
+    def kill(self) -> None:
+        """Kill the launcher and its child, as whoever ends a container from outside."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(5)
 
     def events(self) -> list[contract.Event]:
         """Return the attempt's events in order."""

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 import contract
 from sandbox import policy
-from sidecar import attempt
+from sidecar import attempt, watch
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import FolderStore
 from tests.component.pod import WHOLE, Pod, manifest, publish_market
@@ -243,29 +244,45 @@ def test_code_of_another_digest_is_refused(pod: Pod, market: tuple[Path, Snapsho
     assert not (pod.inside / "source").exists()
 
 
-def test_sigterm_drains_the_attempt_after_its_logs(pod: Pod, market: tuple[Path, Snapshot]) -> None:
+def _interrupted(pod: Pod, market: tuple[Path, Snapshot], end: Callable[[], None]) -> int:
+    """Run until chunk 1 is being worked on, let `end` happen to the strategy, then terminate; return the exit code."""
     code = attack("print('working', flush=True)", "time.sleep(60 * index)")
     settings = pod.submit(manifest(market[1].id, code), code)
+    codes: list[int] = []
     pod.start_strategy()
-    sidecar = threading.Thread(target=pod.sidecar(settings).run)
+    sidecar = threading.Thread(target=lambda: codes.append(pod.sidecar(settings).run()))
     sidecar.start()
     until = time.monotonic() + 20
     while not (pod.inside / contract.chunk_header(1)).exists() and time.monotonic() < until:
         time.sleep(0.05)
     time.sleep(1)  # the launcher writes a segment every 0.1 s
+    end()
     pod.terminated.set()
     sidecar.join(20)
     pod.stop()
-    assert not sidecar.is_alive()
+    assert [line["text"] for line in pod.log()] == ["working", "working"]
+    return codes[0]
+
+
+def test_sigterm_drains_the_attempt_after_its_logs(pod: Pod, market: tuple[Path, Snapshot]) -> None:
+    assert _interrupted(pod, market, pod.stop) == 0
     assert pod.events()[-1]["type"] == "DRAINED"
-    assert pod.log()[0]["text"] == "working"
+
+
+def test_a_container_killed_from_outside_leaves_its_logs_and_the_naming_to_the_pods_status(
+    pod: Pod, market: tuple[Path, Snapshot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "DRAIN_FOLLOWS_S", 0.2)
+    assert _interrupted(pod, market, pod.kill) == 1
+    assert {e["type"] for e in pod.events()} == {"STARTED", "PROGRESS"}
 
 
 def test_a_sidecar_that_is_started_again_does_not_begin_again(pod: Pod, market: tuple[Path, Snapshot]) -> None:
     code = HONEST
     settings = pod.submit(manifest(market[1].id, code), code)
+    (pod.out / "exit.bin").write_bytes(contract.EXIT.pack(contract.EXIT_MAGIC, 15))
     pod.terminated.set()
-    assert pod.sidecar(settings).run() == 0  # drained
+    assert pod.sidecar(settings).run() == 0
     assert [e["type"] for e in pod.events()] == ["STARTED", "DRAINED"]
     assert pod.sidecar(settings).run() == 0
     assert len(pod.events()) == 2

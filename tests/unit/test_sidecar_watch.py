@@ -8,7 +8,7 @@ import contract
 from sidecar import watch
 from sidecar.exchange import Exchange
 from sidecar.failures import DrainedError, RunError
-from sidecar.watch import ProcessEndedError, Watch
+from sidecar.watch import ProcessEndedError, VanishedError, Watch
 
 
 class _Pod:
@@ -57,10 +57,29 @@ def test_what_was_written_before_the_process_ended_still_counts(pod: _Pod) -> No
         pod.watch.take("x", 8, "x")
 
 
-def test_sigterm_drains(pod: _Pod) -> None:
+def test_sigterm_after_a_strategy_that_had_to_go_drains(pod: _Pod) -> None:
     pod.terminated.set()
+    pod.exit(15)
     with pytest.raises(DrainedError):
         pod.watch.take("x", 8, "x")
+
+
+def test_sigterm_after_a_strategy_that_left_no_exit_is_for_the_pods_status_to_name(
+    pod: _Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "DRAIN_FOLLOWS_S", 0.05)
+    pod.terminated.set()
+    with pytest.raises(VanishedError):
+        pod.watch.take("x", 8, "x")
+
+
+def test_a_strategy_that_still_lives_at_sigterm_is_told_to_stop(pod: _Pod) -> None:
+    pod.terminated.set()
+    timer = threading.Timer(0.1, lambda: (pod.out.parent / "in/stop").exists() and pod.exit(0))
+    timer.start()
+    with pytest.raises(DrainedError):
+        pod.watch.take("x", 8, "x")
+    timer.join()
 
 
 def test_a_crash_is_a_crash_although_sigterm_follows(pod: _Pod) -> None:
