@@ -117,13 +117,14 @@ def parameters(request: Inbound, service: str) -> tuple[str, Parameters]:
     kind = request.headers.get("content-type", "").partition(";")[0]
     wanted = SERVICES[service].target
     try:
-        if target and target == wanted and kind.startswith("application/x-amz-json") and not request.query:
+        plain = request.path == "/" and not request.query
+        if target and target == wanted and kind.startswith("application/x-amz-json") and plain:
             return operation, _mapping(json.loads(request.body or b"{}"))
         if request.headers.get("smithy-protocol") == "rpc-v2-cbor" and not target and not request.query:
             prefix, _, operation = request.path.rpartition("/operation/")
             if prefix == f"/service/{wanted}":
                 return operation, _mapping(_cbor(request.body))
-        if not target and (request.method == "GET") == (not request.body):
+        if not target and request.path == "/" and (request.method == "GET") == (not request.body):
             form = request.body.decode() if request.method == "POST" and not request.query else request.query
             call = parse_qs(form, keep_blank_values=True, strict_parsing=True)
             if all(len(values) == 1 for values in call.values()):

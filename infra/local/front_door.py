@@ -27,7 +27,7 @@ from infra.local.refusals import Answer, refusal
 from infra.local.s3_actions import S3Call
 from infra.local.sigv4 import CHUNKED_BODY, Fault, RefusedError, Signed, verify
 
-_MOTOS_OWN = ("/moto-api", "/latest/", "/v20180820/", "/favicon.ico")  # paths that moto gives another meaning than S3
+_MOTOS_OWN = ("/moto-api", "/latest/", "/v20180820/", "/favicon.ico")  # moto gives these paths a meaning of its own
 _CHUNKING = {
     "HTTP_X_AMZ_TRAILER",
     "HTTP_X_AMZ_DECODED_CONTENT_LENGTH",
@@ -84,6 +84,8 @@ class FrontDoor:
     def _answer(self, environ: Environ, request: Inbound) -> Answer:
         signed = verify(request, self._identities.by_access_key, region=self._place.region)
         try:
+            if request.decoded_path.startswith(_MOTOS_OWN):
+                raise RefusedError(Fault.NOT_IMPLEMENTED, f"the local AWS has nothing at {request.path}")
             if signed.service == "s3":
                 return self._answer_s3(environ, request, signed)
             if signed.service == "sts":
@@ -114,8 +116,6 @@ class FrontDoor:
         return self._forward(environ, request, signed)
 
     def _answer_s3(self, environ: Environ, request: Inbound, signed: Signed) -> Answer:
-        if request.decoded_path.startswith(_MOTOS_OWN):
-            raise RefusedError(Fault.NOT_IMPLEMENTED, f"the local S3 has no bucket for {request.path}")
         call = self._read_s3(request, signed.principal)
         self._authorise(signed, *call.needs)
         if not signed.principal.root:

@@ -242,6 +242,14 @@ def test_motos_own_pages_are_not_reachable(aws: LocalAws):
     for path in ("/moto-api/reset", "/moto-api/data.json", "/latest/meta-data/"):
         assert urllib3.request("POST", aws.url + path).status == 403
     assert code(aws.client("s3").get_object, Bucket="moto-api", Key="data.json")[0] == 501
+    sender = aws.session(allow("sqs:SendMessage"))
+    body = b'{"QueueUrl": "http://127.0.0.1/1/tasks", "MessageBody": "1"}'
+    names = {"X-Amz-Target": "AmazonSQS.SendMessage", "Content-Type": "application/x-amz-json-1.0"}
+    for path, status in (("/moto-api/reset", 501), ("/tasks", 400)):
+        request = AWSRequest("POST", aws.url + path, names, body)
+        SigV4Auth(Credentials(sender.access_key, sender.secret_key, sender.token), "sqs", REGION).add_auth(request)
+        answer = urllib3.request("POST", request.url, headers=dict(request.headers.items()), body=body)
+        assert answer.status == status
     assert aws.client("s3").list_buckets()["Buckets"]
 
 
