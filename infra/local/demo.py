@@ -178,10 +178,11 @@ def fetch(api: Client, job: str, name: str) -> Path:
 
 def describe(ingested: dict[str, Any]) -> str:
     """Return the lines that tell what the vendor's file became."""
-    splits = [f"{a['symbol']} {a['session']} {a['value']:g}:1" for a in ingested["actions"] if a["kind"] == "split"]
-    dividends = sum(a["kind"] == "dividend" for a in ingested["actions"])
+    symbols = ingested["symbols"]
+    splits = [f"{name} {a['session']} {a['ratio']:g}:1" for name, told in symbols.items() for a in told["splits"]]
+    dividends = sum(len(told["dividends"]) for told in symbols.values())
     return (
-        f"    {ingested['rows']:,} rows, snapshot {ingested['snapshot'][:16]}…\n"
+        f"    {ingested['rows']:,} rows, {ingested['months_written']} months; snapshot {ingested['snapshot'][:16]}…\n"
         f"    derived from the adjusted close: {dividends} dividends; splits {', '.join(splits)}"
     )
 

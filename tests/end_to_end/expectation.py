@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,16 @@ def lean_hours(
     return [(date.fromisoformat(time[:8]), bars) for time, bars in sorted(rows.items())]
 
 
-def actions(found: Iterable[Mapping[str, Any]], kind: str) -> list[oracle.Action]:
-    """Return the ingest report's actions of a kind as the oracle takes them."""
-    return [(a["symbol"], date.fromisoformat(a["session"]), a["value"]) for a in found if a["kind"] == kind]
+def splits(report: Mapping[str, Any]) -> list[oracle.Action]:
+    """Return the splits of an ingest report as the oracle takes them."""
+    return [
+        (s, date.fromisoformat(a["session"]), a["ratio"])
+        for s, told in report["symbols"].items()
+        for a in told["splits"]
+    ]
+
+
+def dividends(report: Mapping[str, Any]) -> list[oracle.Action]:
+    """Return the dividends of an ingest report as the oracle takes them."""
+    found = [(s, a) for s, told in report["symbols"].items() for a in told["dividends"]]
+    return [(s, date.fromisoformat(a["session"]), a["amount"]) for s, a in found]

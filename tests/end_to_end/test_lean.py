@@ -30,34 +30,34 @@ def drop(stack: Stack, name: str, path: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def actions(stack: Stack) -> list[dict[str, Any]]:
+def actions(stack: Stack) -> dict[str, list[oracle.Action]]:
     for symbol in SYMBOLS:
         drop(stack, f"hour/{symbol.lower()}.zip", LEAN / "hour" / f"{symbol.lower()}.zip")
-    found = []
+    found: dict[str, list[oracle.Action]] = {"splits": [], "dividends": []}
     for symbol in SYMBOLS:
         name = f"factor_files/{symbol.lower()}.csv"
-        found += drop(stack, name, LEAN / name)["actions"]
+        report = drop(stack, name, LEAN / name)
+        found["splits"] += expectation.splits(report)
+        found["dividends"] += expectation.dividends(report)
     return found
 
 
-def test_apples_four_splits_come_out_of_the_factor_file(actions: list[dict[str, Any]]) -> None:
-    splits = {(a["symbol"], a["session"]): round(a["value"], 6) for a in actions if a["kind"] == "split"}
-    assert {s: v for s, v in splits.items() if s[0] == "AAPL"} == {
-        ("AAPL", "2000-06-21"): 2.0,
-        ("AAPL", "2005-02-28"): 2.0,
-        ("AAPL", "2014-06-09"): 7.0,
-        ("AAPL", "2020-08-31"): 4.0,
-    }
+def test_apples_four_splits_come_out_of_the_factor_file(actions: dict[str, list[oracle.Action]]) -> None:
+    assert [(day, round(ratio, 6)) for symbol, day, ratio in sorted(actions["splits"]) if symbol == "AAPL"] == [
+        (date(2000, 6, 21), 2.0),
+        (date(2005, 2, 28), 2.0),
+        (date(2014, 6, 9), 7.0),
+        (date(2020, 8, 31), 4.0),
+    ]
 
 
-def test_the_hourly_crossover_equals_the_oracle(stack: Stack, actions: list[dict[str, Any]]) -> None:
+def test_the_hourly_crossover_equals_the_oracle(stack: Stack, actions: dict[str, list[oracle.Action]]) -> None:
     alice = demo.client(stack, "alice")
     first, last = date(2013, 1, 2), date(2020, 12, 31)
     params = {"dataset": DATASET, "symbols": list(SYMBOLS), "start": first.isoformat(), "end": last.isoformat()}
     state = alice.wait(alice.submit(CROSSOVER, params)["job_id"], timeout_s=120)
     assert state["status"] == "COMPLETED", json.dumps(state["failure"])
     rows = expectation.lean_hours(LEAN / "hour", SYMBOLS, date(2012, 1, 3), last)
-    splits, dividends = (expectation.actions(actions, kind) for kind in ("split", "dividend"))
-    equity, fills = oracle.crossover(rows, first, splits, dividends)
+    equity, fills = oracle.crossover(rows, first, actions["splits"], actions["dividends"])
     assert state["metrics"]["values"]["final_equity"] == pytest.approx(equity, rel=1e-9)
     assert state["metrics"]["values"]["trades"] == fills

@@ -80,10 +80,11 @@ def test_a_vendor_file_becomes_months_and_a_snapshot(stack: Stack, ingested: dic
 
 
 def test_apples_split_of_2005_is_found_and_reported(ingested: dict[str, Any]) -> None:
-    splits = {(a["symbol"], a["session"]): a["value"] for a in ingested["actions"] if a["kind"] == "split"}
-    assert splits["AAPL", "2005-02-28"] == pytest.approx(2.0)
-    assert splits["AAPL", "2000-06-21"] == pytest.approx(2.0)
-    assert splits["MSFT", "2003-02-18"] == pytest.approx(2.0)
+    assert sorted(expectation.splits(ingested)) == [
+        ("AAPL", date(2000, 6, 21), 2.0),
+        ("AAPL", date(2005, 2, 28), 2.0),
+        ("MSFT", date(2003, 2, 18), 2.0),
+    ]
 
 
 def test_the_run_completes_with_the_oracles_equity_and_trades(
@@ -91,8 +92,8 @@ def test_the_run_completes_with_the_oracles_equity_and_trades(
 ) -> None:
     assert crossover["status"] == "COMPLETED", crossover["failure"]
     rows = expectation.bokeh(demo.vendor_csv(), ("AAPL", "IBM", "MSFT"), date(2012, 12, 31))
-    splits, dividends = (expectation.actions(ingested["actions"], kind) for kind in ("split", "dividend"))
-    equity, fills = oracle.crossover(rows, date(2004, 1, 2), splits, dividends)
+    actions = expectation.splits(ingested), expectation.dividends(ingested)
+    equity, fills = oracle.crossover(rows, date(2004, 1, 2), *actions)
     values = crossover["metrics"]["values"]
     assert values["final_equity"] == pytest.approx(equity, rel=1e-9)
     assert values["trades"] == fills
