@@ -45,6 +45,8 @@ class Month:
 
 def ticks(text: str) -> tuple[int, int]:
     """Return a decimal number as (integer, scale) with the least scale: "1.50" -> (15, 1). Raises EncodingError."""
+    if len(text) <= 15 and text.isascii() and text.isdigit():  # most of what there is, at a fifth of the time
+        return int(text), 0
     match = check_decimal(text)
     sign, whole, fraction, exponent = match.groups(default="")
     fraction = fraction.rstrip("0")

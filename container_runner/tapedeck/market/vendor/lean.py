@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date
 from functools import lru_cache
 
 from tapedeck.market import encoding, layout
@@ -19,6 +19,7 @@ from tapedeck.market.vendor.reading import Reading
 from tapedeck.market.vendor.series import Rounded, Tick
 
 _MINUTE_NAME = re.compile(r"([0-9]{8})_([a-z0-9.]+)_minute_trade\.csv", re.ASCII)
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 _EQUITY_SCALE = 4
 _COLUMNS = 6
 _MINUTE_MS = 60_000
@@ -103,10 +104,11 @@ def _minutes(text: str) -> int:
     return minutes
 
 
-@lru_cache(maxsize=64)
 def _when(text: str) -> tuple[date, int]:
-    moment = datetime.strptime(text, "%Y%m%d %H:%M")
-    return moment.date(), moment.hour * 60 + moment.minute
+    day, _, clock = text.partition(" ")
+    if not _CLOCK.fullmatch(clock):
+        raise ValueError(f"{text!r} is no time: YYYYMMDD HH:MM")
+    return _day(day), int(clock[:2]) * 60 + int(clock[3:])
 
 
 @lru_cache(maxsize=64)
