@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -57,4 +58,5 @@ def _spec(launch: Launch, root: Path) -> Spec:
         hostname=launch.hostname,
         cgroup_entries=launch.group.entries() if launch.group else [],
         mounts=mounts,
+        parent=os.getpid(),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import sys
 from dataclasses import dataclass
@@ -33,18 +34,23 @@ class Spec:
     hostname: str
     cgroup_entries: list[str]
     mounts: list[tuple[str, str, int]]
+    parent: int  # who must be alive for this container to be
 
 
 def main(path: str) -> int:
     """Run the container and return its exit code."""
     spec = Spec(**json.loads(Path(path).read_text()))
     kernel.die_with_parent(signal.SIGKILL)
+    if os.getppid() != spec.parent:  # it died before the kernel was asked to tell
+        return 137
     for entry in spec.cgroup_entries:
         Path(entry).write_text("0")
     kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS)
+    alive, held = os.pipe()
     child = os.fork()
     if child == 0:
-        _become(spec)
+        os.close(held)
+        _become(spec, alive)
 
     def forward(number: int, _: FrameType | None) -> None:
         os.kill(child, number)
@@ -54,12 +60,15 @@ def main(path: str) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _become(spec: Spec) -> None:
+def _become(spec: Spec, alive: int) -> None:
+    """Turn into the container's command; `alive` reads as ended once the parent is gone."""
     try:
         build_root(spec)
         kernel.set_hostname(spec.hostname)
         kernel.drop_to(spec.uid, spec.gid)
         kernel.die_with_parent(signal.SIGKILL)
+        if select.select([alive], [], [], 0)[0]:
+            os._exit(137)
         os.execve(spec.command[0], spec.command, spec.env)  # noqa: S606  the Job's own command, unprivileged now
     except BaseException as error:  # noqa: BLE001  a forked child must not run on in its parent's frames
         print(f"cannot start {spec.command[0]}: {error!r}", file=sys.stderr)
