@@ -85,7 +85,7 @@ def failure(error: BaseException) -> dict[str, Any]:
 def module_files() -> dict[str, str]:
     """Return where every module that is loaded came from."""
     loaded = ((name, getattr(module, "__file__", None)) for name, module in sys.modules.items())
-    return {name: file for name, file in loaded if file and name != "__main__"}
+    return {name: file for name, file in loaded if file and file != __file__}
 
 
 def call(handler: Handler, event: Any, context: Context) -> dict[str, Any]:

@@ -36,8 +36,15 @@ class FunctionError(Exception):
         self.log = log
 
 
+class StoppedError(FunctionError):
+    """The stack is ending."""
+
+    def __init__(self, function: str) -> None:
+        super().__init__(function, "Service.Stopped", "the stack is ending", Path())
+
+
 class Worker:
-    """One process of one function; answers one request at a time."""
+    """One process of one function; answers one request at a time, after `load`."""
 
     def __init__(self, function: Function, environment: Mapping[str, str], log: Path, pycache: Path) -> None:
         self._function = function
@@ -64,11 +71,10 @@ class Worker:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
-        try:
-            self._answer(_INIT_LIMIT_S, "Runtime.InitError")
-        except FunctionError:
-            self.stop()
-            raise
+
+    def load(self) -> None:
+        """Wait until the function is imported; raises FunctionError."""
+        self._answer(_INIT_LIMIT_S, "Runtime.InitError")
 
     @property
     def alive(self) -> bool:
@@ -135,43 +141,48 @@ class Pool:
 
     @contextmanager
     def borrow(self) -> Iterator[Worker]:
-        """Give a worker, warm if there is one; one that died meanwhile is not kept."""
+        """Give a worker, warm if there is one; one that died meanwhile is not kept. Raises FunctionError."""
         with self._slots:
-            chosen = self._take() or self._started()
+            chosen, warm = self._take()
+            usable = False
             try:
+                if not warm:
+                    chosen.load()
+                usable = True
                 yield chosen
             finally:
                 with self._lock:
                     self._busy.discard(chosen)
-                    keep = chosen.alive and not self._stopped
+                    keep = usable and chosen.alive and not self._stopped
                     if keep:
                         self._idle.append(chosen)
                 if not keep:
                     chosen.stop()
 
     def stop(self) -> None:
-        """End all workers, the busy ones too."""
+        """End all workers, the busy ones too; none starts after it."""
         with self._lock:
             self._stopped = True
             workers, self._idle = [*self._idle, *self._busy], []
         for each in workers:
             each.stop()
 
-    def _take(self) -> Worker | None:
+    def _take(self) -> tuple[Worker, bool]:
+        """Return a worker, now busy, and whether it is warm."""
         with self._lock:
-            while self._idle:
-                chosen = self._idle.pop()
-                if chosen.alive:
-                    self._busy.add(chosen)
-                    return chosen
-                chosen.stop()
-        return None
-
-    def _started(self) -> Worker:
-        chosen = self._start()
-        with self._lock:
+            if self._stopped:
+                raise StoppedError(self.function.name)
+            chosen, warm = None, True
+            while self._idle and chosen is None:
+                candidate = self._idle.pop()
+                if candidate.alive:
+                    chosen = candidate
+                else:
+                    candidate.stop()
+            if chosen is None:
+                chosen, warm = self._start(), False
             self._busy.add(chosen)
-        return chosen
+            return chosen, warm
 
 
 class Workers:
