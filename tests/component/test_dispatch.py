@@ -86,7 +86,8 @@ def test_a_cluster_that_refuses_leaves_the_message_on_the_queue(deployment: Depl
 
 def test_a_run_manifest_that_was_changed_is_not_run(deployment: Deployment, cluster: FakeCluster) -> None:
     job = submitted(deployment)
-    deployment.put("runs", layout.run_manifest(job.id), b"{}")
+    key = layout.run_manifest(job.id)
+    deployment.put("runs", key, deployment.read("runs", key).replace(b"strategy@sha256:2", b"strategy@sha256:3"))
     assert deliver(dispatch, *deployment.messages()) == ["0"]
     assert cluster.jobs == {}
 

@@ -80,17 +80,8 @@ def test_equal_inputs_give_equal_bytes_and_any_change_another_digest() -> None:
 
 def test_the_defaults_are_the_engines_own() -> None:
     asked, own = read_request(SAID, {}), engine.EngineSettings()
-    for name in (
-        "cash",
-        "accounts",
-        "size_at",
-        "rebalance",
-        "leverage",
-        "fractional",
-        "commission_bps",
-        "slippage_bps",
-    ):
-        assert getattr(asked, name) == getattr(own, name), name
+    for field in fields(own):
+        assert getattr(asked, field.name) == getattr(own, field.name), field.name
 
 
 def test_the_call_goes_over_the_header() -> None:
