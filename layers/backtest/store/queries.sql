@@ -69,7 +69,7 @@ WHERE id = :id AND attempt = :attempt AND status IN ('PENDING', 'RUNNING');
 UPDATE backtest_jobs
 SET status = 'PENDING', attempt = attempt + 1, sequence = -1, crashes = crashes + :crashes, report_status = 'NONE',
     used_seconds = used_seconds + coalesce(extract(epoch FROM now() - attempt_started_at), 0),
-    queued_at = now(), dispatched_at = NULL, attempt_started_at = NULL, report_status = 'NONE'
+    queued_at = now(), dispatched_at = NULL, attempt_started_at = NULL
 WHERE id = :id AND attempt = :attempt AND status IN ('PENDING', 'RUNNING');
 
 -- name: cancel_job(id)!
