@@ -93,8 +93,10 @@ def test_the_user_id_opens_ones_own_prefix_only():
 
 
 def test_a_wildcard_inside_of_a_variables_value_is_literal():
-    who = session(allow("s3:PutObject", "arn:aws:s3:::upload/${aws:userid}/*"), name="*")
-    assert not allowed(who, "s3:PutObject", f"arn:aws:s3:::upload/{who.user_id[:-1]}bob/a.py")
+    for name in ("*", "b.b", "b?b"):
+        who = session(allow("s3:PutObject", "arn:aws:s3:::upload/${aws:userid}/*"), name=name)
+        others = who.user_id.removesuffix(name) + "bob"
+        assert not allowed(who, "s3:PutObject", f"arn:aws:s3:::upload/{others}/a.py")
 
 
 def test_an_unknown_variable_matches_nothing_and_a_default_stands_in():
