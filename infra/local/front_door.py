@@ -28,6 +28,7 @@ from infra.local.s3_actions import S3Call
 from infra.local.sigv4 import CHUNKED_BODY, Fault, RefusedError, Signed, verify
 
 _MOTOS_OWN = ("/moto-api", "/latest/", "/v20180820/", "/favicon.ico")  # moto gives these paths a meaning of its own
+_FORM = "application/x-www-form-urlencoded"
 _CHUNKING = {
     "HTTP_X_AMZ_TRAILER",
     "HTTP_X_AMZ_DECODED_CONTENT_LENGTH",
@@ -162,6 +163,8 @@ class FrontDoor:
             "HTTP_HOST": f"127.0.0.1:{environ['SERVER_PORT']}",
             "HTTP_AUTHORIZATION": authorization(signed.claim.key, signed.claim.day, signed.region, signed.service),
         }
+        if signed.service == "s3" and onward.get("CONTENT_TYPE", "").startswith(_FORM):
+            onward["CONTENT_TYPE"] = "binary/octet-stream"  # moto would take an object for a form, and store nothing
         for name, value in request.headers.items():
             if name.startswith("x-amz-checksum-") or name in ("content-encoding", "x-amz-content-sha256"):
                 onward[f"HTTP_{name.upper().replace('-', '_')}"] = value
