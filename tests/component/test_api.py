@@ -269,7 +269,7 @@ def test_an_unreachable_database_is_a_503(deployment: Deployment, monkeypatch: p
 
 
 def test_long_logs_are_handed_out_in_answers_that_fit(deployment: Deployment) -> None:
-    job = post()[1]["id"]
+    job = post()[1]["job_id"]
     line = {"stream": "stdout", "at": "", "text": "x" * 8000}
     body = b"\n".join(json.dumps({"seq": i, **line}).encode() for i in range(700))
     deployment.put("runs", layout.log(job, 1, 0), body)
@@ -284,7 +284,7 @@ def test_long_logs_are_handed_out_in_answers_that_fit(deployment: Deployment) ->
 
 
 def test_a_report_is_a_page_to_a_browser_and_links_to_a_program(deployment: Deployment) -> None:
-    job = post()[1]["id"]
+    job = post()[1]["job_id"]
     deployment.store.jobs.report_done(job, 1, ready=True)
     deployment.put("runs", layout.report(job, "report.html"), b"<!doctype html>")
     answer = call("GET", f"/v1/backtest/{job}/report")[1]
