@@ -38,7 +38,7 @@ FILES = {
     "nested ten thousand deep": ((GOOD + "x = " + "(" * 10_000 + ")" * 10_000 + "\n").encode(), "TOO_DEEP", "deep"),
 }
 PARAMS: dict[str, tuple[dict[str, Any], str]] = {
-    "an unknown symbol": ({"symbols": ["AAPL", "MSTF"]}, 'did you mean "MSFT"'),
+    "an unknown symbol": ({"symbols": ["AAPL", "MSTF"]}, "Did you mean 'MSFT'"),
     "an inverted date range": ({"start": "2010-01-04", "end": "2009-01-05"}, "before"),
     "an empty date range": ({"start": "2010-01-02", "end": "2010-01-03"}, "session"),
     "dates outside of the snapshot": ({"start": "1990-01-02", "end": "1991-01-02"}, "2000-03-01"),

@@ -139,7 +139,7 @@ def test_the_report_shows_charts_metrics_trades_code_log_and_facts(
 
 
 def test_the_same_manifest_runs_to_the_same_bytes(alice: Client, stack: Stack, crossover: dict[str, Any]) -> None:
-    again = alice.wait(alice.submit(CROSSOVER, {"fresh": True})["job_id"], timeout_s=RUN_SECONDS)
+    again = alice.wait(alice.submit(CROSSOVER)["job_id"], timeout_s=RUN_SECONDS)
     first, second = (
         json.loads(read(stack, "Runs", f"runs/{job}/1/result.json")) for job in (crossover["job_id"], again["job_id"])
     )

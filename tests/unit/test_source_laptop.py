@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sidecar.books import Books
 
+from sidecar.books import Books
 from tapedeck import laptop, sma
 from tapedeck.cli import main
 from tapedeck.engine import ENGINE_VERSION, EngineSettings
