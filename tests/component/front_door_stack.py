@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from moto.core.model_instances import reset_model_data
+from moto.moto_api._internal import moto_api_backend
 from moto.server import DomainDispatcherApplication, create_backend_app
 
 from infra.local.front_door import Call, FrontDoor
@@ -67,7 +67,7 @@ class LocalAws:
 
 @contextmanager
 def local_aws() -> Iterator[LocalAws]:
-    reset_model_data()
+    moto_api_backend.reset()
     aws = LocalAws()
     aws.identities.add(aws.admin)
     door = FrontDoor(
