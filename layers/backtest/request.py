@@ -43,7 +43,7 @@ class BacktestRequest(BaseModel):
     accounts: Literal["one", "sleeves"] = "one"
     size_at: Literal["decision", "fill"] = "decision"
     rebalance: Literal["change", "day", "month"] = "change"
-    leverage: Annotated[float, Field(gt=0, le=100)] = 1.0
+    leverage: Annotated[float, Field(ge=1, le=100)] = 1.0
     fractional: bool = True
     commission_bps: Costs = 5.0
     slippage_bps: Costs = 2.0

@@ -31,6 +31,13 @@ def facts(**changes: Any) -> Facts:
                        "costs": 1.5, "volatility": 0.1, "sortino": 1.0},
             "reasons": {"sharpe": "no_variance"},
             "conventions": {"cagr": "365.25 days a year"},
+            "flags": ["annualised_from_short_run"],
+            "max_drawdown_dates": {"peak": "2004-02-01", "trough": "2004-03-01", "recovery": None},
+            "monthly_returns": [
+                {"year": 2004, "month": 11, "return": 0.1},
+                {"year": 2004, "month": 12, "return": -0.5},
+                {"year": 2005, "month": 1, "return": None},
+            ],
         },
     }  # fmt: skip
     manifest: Any = {
@@ -86,11 +93,17 @@ def test_the_json_beside_the_page_keeps_every_digit() -> None:
 
 
 def test_monthly_returns_compound_to_the_years() -> None:
-    years = figures.monthly(facts().sessions, facts().equity)
-    assert [y.year for y in years] == [2004, 2005, 2006]
-    assert years[0].cells[0].text == f"{1030 / 1000 - 1:.1%}"
-    assert years[0].total.text == f"{1365 / 1000 - 1:.1%}"
-    assert years[2].cells[5].text == ""
+    years = figures.monthly(facts().result["metrics"]["monthly_returns"])
+    assert [y.year for y in years] == [2004, 2005]
+    assert [c.text for c in years[0].cells[9:]] == ["", "10.0%", "-50.0%"]
+    assert years[0].total.text == "-45.0%"
+    assert years[1].cells[0].text == ""
+
+
+def test_flags_and_the_deepest_drawdown_stand_before_the_figures() -> None:
+    text = page.render(facts())
+    assert "annual figures are extrapolated" in text
+    assert "from 2004-02-01 to 2004-03-01, not recovered by the end" in text
 
 
 @given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=400), st.integers(4, 50))

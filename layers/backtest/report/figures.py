@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -27,6 +27,12 @@ LABELS = {
     "win_rate": ("Win rate", "fraction"),
     "exposure_gross": ("Gross exposure", "fraction"),
     "exposure_net": ("Net exposure", "fraction"),
+    "max_drawdown_days": ("Longest way back from the maximum drawdown, days", "count"),
+    "bar_max_drawdown": ("Maximum drawdown, bar by bar", "fraction"),
+    "closed_trades": ("Closing fills", "count"),
+    "profit_factor": ("Profit factor", "number"),
+    "average_trade": ("Average trade", "money"),
+    "psr": ("Probabilistic Sharpe", "fraction"),
 }
 HEADLINE = ("cagr", "sharpe", "max_drawdown", "final_equity", "volatility", "sortino", "trades", "costs")
 
@@ -73,23 +79,24 @@ def text(value: float, unit: str) -> str:
             return f"{value:,.4g}"
 
 
-def monthly(sessions: Sequence[date], equity: Sequence[float]) -> list[Year]:
-    """Return the returns of calendar months and years, from daily `equity` whose first point is the starting cash."""
-    ends: dict[tuple[int, int], float] = {}
-    for session, value in zip(sessions, equity, strict=True):
-        ends[session.year, session.month] = value
-    returns: dict[tuple[int, int], float] = {}
-    before = equity[0] if equity else 0.0
-    for month, value in ends.items():
-        returns[month] = value / before - 1.0 if before > 0 else 0.0
-        before = value
+def monthly(months: Sequence[Mapping[str, Any]]) -> list[Year]:
+    """Return the table of `monthly_returns` (year, month, return or None); a year's total compounds its months."""
+    returns = {(m["year"], m["month"]): m["return"] for m in months}
     rows = []
     for year in sorted({y for y, _ in returns}):
-        total = 1.0
-        for (y, _), r in returns.items():
-            total *= 1.0 + r if y == year else 1.0
-        rows.append(Year(year, [_cell(returns.get((year, m))) for m in range(1, 13)], _cell(total - 1.0)))
+        cells = [returns.get((year, month)) for month in range(1, 13)]
+        total = math.prod(1.0 + r for r in cells if r is not None) - 1.0
+        rows.append(Year(year, [_cell(r) for r in cells], _cell(total)))
     return rows
+
+
+def trade_cell(cell: str) -> str:
+    """Return a cell of the trades as a reader wants it: numbers with six digits, everything else as it is."""
+    try:
+        value = float(cell)
+    except ValueError:
+        return cell
+    return f"{value:,.2f}" if abs(value) >= 1e4 else f"{value:.6g}"
 
 
 def _cell(value: float | None) -> Figure:

@@ -25,18 +25,37 @@ def render(facts: Facts) -> str:
         status="COMPLETED",
         manifest=facts.manifest,
         result=facts.result,
+        notes=notes(metrics),
         headline=[figures.figure(name, metrics) for name in figures.HEADLINE],
         metrics=[figures.figure(name, metrics) for name in metrics["values"]],
         equity_chart=chart.line(chart.Series(facts.sessions, facts.equity), label="Equity", unit="money"),
         drawdown_chart=chart.area(chart.Series(facts.sessions, facts.drawdown), label="Drawdown", unit="fraction"),
         months=figures.MONTHS,
-        monthly=figures.monthly(facts.sessions, facts.equity),
-        trades={"columns": facts.trade_columns, "rows": shown, "total": len(rows)},
+        monthly=figures.monthly(metrics["monthly_returns"]),
+        trades={
+            "columns": facts.trade_columns,
+            "rows": [[figures.trade_cell(cell) for cell in row] for row in shown],
+            "total": len(rows),
+        },
         actions=facts.actions,
         code=facts.code,
         log=facts.log,
         facts=run_facts(facts),
     )
+
+
+def notes(metrics: dict[str, Any]) -> list[str]:
+    """Return what a reader must know before the figures: flags, and when the deepest drawdown was."""
+    said = {
+        "ruined": "The equity fell to nothing or below.",
+        "annualised_from_short_run": "The run is shorter than a year: annual figures are extrapolated.",
+    }
+    lines = [said.get(flag, flag) for flag in metrics["flags"]]
+    fall = metrics["max_drawdown_dates"]
+    if fall["peak"]:
+        back = f"recovered on {fall['recovery']}" if fall["recovery"] else "not recovered by the end"
+        lines.append(f"Deepest drawdown: from {fall['peak']} to {fall['trough']}, {back}.")
+    return lines
 
 
 def as_json(facts: Facts) -> bytes:
