@@ -9,7 +9,7 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -168,12 +168,13 @@ class Stack:
         ports = self._wanted.claim()
         with self._step("create the resources of the template"):
             self._create(ports)
+        with self._step("start functions and gateway"):
+            self._start_functions(ports)
+            self._warm(self.wires.triggers)
         with self._step("start PostgreSQL"):
             self._postgres.start()
         with self._step("start the cluster"):
             self._start_cluster()
-        with self._step("start functions and gateway"):
-            self._start_functions(ports)
         with self._step("run what the template triggers after a deployment"):
             for trigger in self.wires.triggers:
                 self._workers.invoke(trigger, {})
@@ -247,11 +248,11 @@ class Stack:
         self._workers = Workers(
             self.wires.functions, lambda f: self._environments[f.name], self.logs_dir, self._cache / "pycache"
         )
-        self._cleanup.callback(self._workers.stop)
         lookup = self._cloud.identities.by_access_key
         apis = list(self.wires.apis.values())
         gateway = Gateway(apis, lookup, self._workers.invoke, record=self._cloud.record)
         self._cleanup.enter_context(serving(gateway, port=ports.gateway, threads=_GATEWAY_THREADS))
+        self._cleanup.callback(self._workers.stop)  # before the gateway ends, which waits for their answers
 
     def _connect(self) -> None:
         pollers = []
@@ -265,4 +266,8 @@ class Stack:
             self._cleanup.callback(poller.stop)
             poller.start()
         scheduler.start()
-        threading.Thread(target=self._workers.warm, args=(self.wires.called(),), daemon=True).start()
+        self._warm(self.wires.called())
+
+    def _warm(self, functions: Sequence[str]) -> None:
+        """Start workers ahead of their first event, in the background."""
+        threading.Thread(target=self._workers.warm, args=(functions,), daemon=True).start()
