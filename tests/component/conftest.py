@@ -94,14 +94,20 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    forget_clients()
     with mock_aws():
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_clients() -> Iterator[None]:
+    """Clients are kept for a process's life, and cost 40 ms each: a module shares them, and leaves none to the next."""
+    forget_clients()
+    yield
     forget_clients()
 
 
 def forget_clients() -> None:
-    """Clients are kept for a process's life; a test's account lives shorter."""
+    """Forget the clients that this process holds."""
     for client in (clients.s3, clients.sqs, clients.sts, clients.secrets_manager):
         client.cache_clear()
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import boto3
-
+from backtest.cloud import clients
 from backtest.store import Store
 from backtest.store.connection import Secret
 from tapedeck.market import calendar as calendars
@@ -61,20 +60,20 @@ class Deployment:
 
     def keys(self, bucket: str, prefix: str = "") -> list[str]:
         """Keys in a bucket."""
-        found = boto3.client("s3").list_objects_v2(Bucket=BUCKETS[bucket], Prefix=prefix)
+        found = clients.s3().list_objects_v2(Bucket=BUCKETS[bucket], Prefix=prefix)
         return [o["Key"] for o in found.get("Contents", [])]
 
     def read(self, bucket: str, key: str) -> bytes:
         """An object's bytes."""
-        return boto3.client("s3").get_object(Bucket=BUCKETS[bucket], Key=key)["Body"].read()
+        return clients.s3().get_object(Bucket=BUCKETS[bucket], Key=key)["Body"].read()
 
     def put(self, bucket: str, key: str, body: bytes) -> str:
         """Write an object; return its version."""
-        return boto3.client("s3").put_object(Bucket=BUCKETS[bucket], Key=key, Body=body)["VersionId"]
+        return clients.s3().put_object(Bucket=BUCKETS[bucket], Key=key, Body=body)["VersionId"]
 
     def messages(self, queue: str = "tasks") -> list[dict[str, Any]]:
         """Take all messages off a queue."""
-        client, found = boto3.client("sqs"), []
+        client, found = clients.sqs(), []
         while batch := client.receive_message(QueueUrl=self.queues[queue], MaxNumberOfMessages=10).get("Messages"):
             found += [json.loads(m["Body"]) for m in batch]
             for m in batch:
@@ -84,12 +83,12 @@ class Deployment:
 
 def deploy(store: Store, secret: Secret) -> Deployment:
     """Make the resources and publish a first snapshot."""
-    s3, sqs = boto3.client("s3"), boto3.client("sqs")
+    s3, sqs = clients.s3(), clients.sqs()
     for bucket in BUCKETS.values():
         s3.create_bucket(Bucket=bucket)
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     queues = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in QUEUES}
-    arn = boto3.client("secretsmanager").create_secret(Name="database", SecretString=json.dumps(secret))["ARN"]
+    arn = clients.secrets_manager().create_secret(Name="database", SecretString=json.dumps(secret))["ARN"]
     environment = {
         "DB_SECRET_ARN": arn,
         **{f"{name.upper()}_BUCKET": bucket for name, bucket in BUCKETS.items()},
@@ -106,7 +105,7 @@ def deploy(store: Store, secret: Secret) -> Deployment:
 
 def publish_market(store: Store, close: int = 10_000) -> Snapshot:
     """Publish daily bars of AAPL and IBM from FIRST on, of FB from FB_FIRST on, all to LAST; prices in cents."""
-    objects = S3Store(boto3.client("s3"), BUCKETS["market"])
+    objects = S3Store(clients.s3(), BUCKETS["market"])
     begins = {"AAPL": FIRST, "IBM": FIRST, "FB": FB_FIRST}
     changes = {symbol: _bars(XNYS.sessions(begin, LAST), close) for symbol, begin in begins.items()}
     made = publish.publish(objects, layout.parse_dataset("equities-1d"), None, changes).snapshot

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import boto3
 import psycopg2
 import pytest
 import yoyo
 
 from backtest import store
+from backtest.cloud import clients
 from backtest.store.connection import Secret
 from backtest.store.migrate import MIGRATIONS, _address, migrate
 from functions import migrate as migrate_function
@@ -80,7 +80,7 @@ def test_the_migrate_handler_reads_the_secret_and_migrates(
     postgres: Secret, aws: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret = create_database(postgres, "by_handler")
-    client = boto3.client("secretsmanager")
+    client = clients.secrets_manager()
     arn = client.create_secret(Name="empty", SecretString=json.dumps(secret))["ARN"]
     monkeypatch.setenv("DB_SECRET_ARN", arn)
     assert migrate_function.handler({}, CONTEXT)["applied"] == ["0001.jobs", "0002.snapshots"]
