@@ -50,22 +50,26 @@ def run_manifest(
         end=request.end.isoformat(),
         adjust=request.adjust,
         chunks=[(first.isoformat(), last.isoformat()) for first, last in universe.chunks],
-        engine=EngineRef(
-            version=ENGINE_VERSION,
-            cash=request.cash,
-            accounts=request.accounts,
-            size_at=request.size_at,
-            rebalance=request.rebalance,
-            leverage=request.leverage,
-            fractional=request.fractional,
-            commission_bps=request.commission_bps,
-            slippage_bps=request.slippage_bps,
-        ),
+        engine=_engine(request),
         seed=request.seed,
         risk_free=request.risk_free,
         metric_schema=METRIC_SCHEMA,
         sidecar_image=images.sidecar,
         strategy_image=images.strategy,
+    )
+
+
+def _engine(request: BacktestRequest) -> EngineRef:
+    return EngineRef(
+        version=ENGINE_VERSION,
+        cash=request.cash,
+        accounts=request.accounts,
+        size_at=request.size_at,
+        rebalance=request.rebalance,
+        leverage=request.leverage,
+        fractional=request.fractional,
+        commission_bps=request.commission_bps,
+        slippage_bps=request.slippage_bps,
     )
 
 
