@@ -76,11 +76,8 @@ class Deployment:
         self._resolver = Resolver(self)
 
     def run(self) -> Wires:
-        """Create everything; raises DeployError with the name of a type that has neither creator nor reason."""
-        unknown = [r for r in self.assembly.resources if not self._known(r)]
-        if unknown:
-            listed = "; ".join(map(str, unknown))
-            raise DeployError(f"the local stack neither creates nor lists as deliberately absent: {listed}")
+        """Create everything; raises DeployError."""
+        refuse_unknown(self.assembly, self._creators)
         for resource in self.assembly.resources:
             self.create(resource)
         return self.wires
@@ -182,9 +179,6 @@ class Deployment:
         key = rest.split(":")[0]
         return str(self.secret(arn)[key]) if key else self.secrets[arn]
 
-    def _known(self, resource: Resource) -> bool:
-        return resource.type in self._creators or absent.reason(resource.type, resource.path) is not None
-
     def _resource(self, stack: str, logical_id: str) -> Resource:
         resources = self.assembly.stack(stack).resources
         if logical_id not in resources:
@@ -197,3 +191,10 @@ class Deployment:
         for logical_id in resource.depends_on:
             self.create(self._resource(resource.stack, logical_id))
         return self._creators[resource.type](self, resource)
+
+
+def refuse_unknown(assembly: Assembly, creators: Mapping[str, Creator]) -> None:
+    """Raise DeployError with the name and place of each resource whose type has neither creator nor reason."""
+    resources = (r for r in assembly.resources if r.type not in creators)
+    if unknown := [str(r) for r in resources if absent.reason(r.type, r.path) is None]:
+        raise DeployError(f"the local stack neither creates nor lists as deliberately absent: {'; '.join(unknown)}")

@@ -19,7 +19,7 @@ import boto3
 from infra.local.assembly import Assembly, AssemblyError
 from infra.local.child import StartError
 from infra.local.cloud import Cloud
-from infra.local.deploy import DeployError, Deployment, Machine
+from infra.local.deploy import DeployError, Deployment, Machine, refuse_unknown
 from infra.local.endpoints import Endpoints, environment
 from infra.local.front_door import Call
 from infra.local.gateway import Gateway
@@ -162,6 +162,7 @@ class Stack:
         return self._cloud.calls()
 
     def _start(self) -> None:
+        refuse_unknown(self.assembly, CREATORS)
         shutil.rmtree(self._state, ignore_errors=True)
         self.logs_dir.mkdir(parents=True)
         self._log_to(self.logs_dir / "host.log")
