@@ -1,4 +1,6 @@
-"""The command line: ``tapedeck run strategy.py --data FOLDER`` and ``tapedeck check strategy.py``."""
+"""The command line: on this machine ``tapedeck run FILE --data FOLDER``, ``tapedeck check FILE``; on a platform
+``tapedeck submit FILE``, ``jobs``, ``logs``, ``report`` and ``cancel`` (`tapedeck.remote`).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tapedeck.submission import SubmissionError, inspect_source
+
+try:
+    from tapedeck import remote
+except ImportError:  # installed without [client]
+    remote = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from tapedeck.laptop import Finished
@@ -33,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code: 0, 1 when the strategy failed, 2 when it was refused."""
     asked = _parser().parse_args(arguments)
     try:
-        return _check(asked.file) if asked.command == "check" else _run(asked)
+        if asked.command in ("run", "check"):
+            return _check(asked.file) if asked.command == "check" else _run(asked)
+        return remote.act(asked)
     except SubmissionError as error:
         print(error, file=sys.stderr)
         return 2
@@ -52,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--out", type=Path, help="folder for trades.csv, equity.csv and metrics.json")
     check = commands.add_parser("check", help="say what a file is, without running it")
     check.add_argument("file", type=Path)
+    if remote:
+        remote.add_commands(commands, _param)
     return parser
 
 

@@ -18,6 +18,7 @@ from infra.local.people import ROLES, Login
 from infra.local.ports import Ports
 from infra.local.stack import ROOT, Stack
 from infra.local.synth import synthesise
+from infra.local.vendor_sample import DROP, vendor_csv
 
 BUILD = ROOT / "build"
 STATE = Path(os.environ.get("TAPEDECK_STATE") or BUILD / "local")
@@ -89,10 +90,8 @@ def supervise() -> int:
 
 def instructions(told: dict[str, Any]) -> str:
     """Return endpoints, credentials and three commands to try."""
-    python = f"{BUILD.parent / '.venv/bin/python'} -c"
-    drop = f"boto3.client('s3').upload_file('prices.csv', '{told['vendor_bucket']}', 'incoming/equities-1d/prices.csv')"
-    client = "import botocore.session as b; from tapedeck.client import Client; from pathlib import Path; c = Client("
-    client += f"'{told['api']}', b.get_session().get_credentials())"
+    cli = f"{ROOT / '.venv/bin/python'} -m tapedeck"
+    drop = f"boto3.client('s3').upload_file('{told['prices']}', '{told['vendor_bucket']}', '{DROP}')"
     return f"""
 The stack is running (pid {told["pid"]}); `make down` ends it.
   API           {told["api"]}
@@ -102,12 +101,13 @@ The stack is running (pid {told["pid"]}); `make down` ends it.
 
 You are alice, a researcher; AWS_PROFILE=bob is another one, dana owns the market data, otto operates:
   export AWS_ENDPOINT_URL={told["endpoint"]} AWS_REGION={told["region"]} AWS_PROFILE=alice
-  export AWS_SHARED_CREDENTIALS_FILE={told["credentials"]} PYTHONPATH={ROOT / "container_runner"}
+  export AWS_SHARED_CREDENTIALS_FILE={told["credentials"]} TAPEDECK_API_URL={told["api"]}
+  export PYTHONPATH={ROOT / "container_runner"}
 
-Publish prices, hand in a strategy, list your runs:
-  AWS_PROFILE=dana {python} "import boto3; {drop}"
-  {python} "{client}; print(c.submit(Path('examples/crossover.py')))"
-  {python} "{client}; print(c.jobs())"
+Publish prices as the data owner, hand in a strategy, fetch its report:
+  AWS_PROFILE=dana {ROOT / ".venv/bin/python"} -c "import boto3; {drop}"
+  {cli} submit examples/crossover.py --follow
+  {cli} report $({cli} jobs | head -1 | cut -d' ' -f1) --out build/report
 """
 
 
@@ -136,6 +136,8 @@ def _write(stack: Stack) -> None:
     credentials = STATE / "credentials"
     profiles = "".join(_profile(person, stack.credentials(person)) for person in ROLES)
     _replace(credentials, profiles)
+    prices = STATE / "prices.csv"
+    prices.write_bytes(vendor_csv())
     told = {
         "pid": os.getpid(),
         "started": _started(os.getpid()),
@@ -146,6 +148,7 @@ def _write(stack: Stack) -> None:
         "logs": str(stack.logs_dir),
         "credentials": str(credentials),
         "vendor_bucket": stack.bucket("VendorDrop"),
+        "prices": str(prices),
     }
     _replace(_FILE, json.dumps(told, indent=1))
 

@@ -5,7 +5,6 @@ It uses nothing but what users have: S3 and the HTTP API, with their own credent
 
 from __future__ import annotations
 
-import gzip
 import json
 import shutil
 import sys
@@ -15,19 +14,17 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from bokeh_sampledata import package_path
 from botocore.credentials import Credentials
 
 from infra.local.stack import Stack
 from infra.local.synth import synthesise
+from infra.local.vendor_sample import DROP, vendor_csv
 from tapedeck.client import Client
 
 ROOT = Path(__file__).resolve().parents[2]
 ASSEMBLY = ROOT / "build" / "cdk.out"
 STATE = ROOT / "build" / "demo-stack"
 REPORTS = ROOT / "build" / "demo"
-DATASET = "equities-1d"
-DROP = f"incoming/{DATASET}/bokeh.csv"
 
 
 class StepError(Exception):
@@ -80,14 +77,6 @@ def main() -> None:
         for name, _, _ in runs:
             print(summary(name, ended[name], places[name]))
     print(f"\nAll of it took {time.monotonic() - begun:.0f} s. `make up` leaves the stack running.")
-
-
-def vendor_csv() -> bytes:
-    """Return the real daily bars as one CSV: raw prices with the vendor's adjusted close beside them."""
-    header, rows = gzip.decompress(Path(package_path("stocks.csv.gz")).read_bytes()).split(b"\n", 1)
-    if header.strip() != b"Ticker,Date,Open,High,Low,Close,Volume,Adj Close":
-        raise StepError(f"bokeh_sampledata's stocks.csv.gz has another header: {header!r}")
-    return b"symbol,date,open,high,low,close,volume,adj_close\n" + rows
 
 
 def ingest(stack: Stack) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 
 from infra.local import demo
 from infra.local.stack import Stack
+from infra.local.vendor_sample import vendor_csv
 from tapedeck.client import ApiError, Client
 from tests.end_to_end.test_main_job import CROSSOVER, objects, row
 
@@ -114,7 +115,7 @@ def test_a_dropped_file_is_refused_in_its_status_object(what: str, alice: Client
 
 def test_a_csv_with_a_broken_row_publishes_nothing_and_names_the_line(stack: Stack, alice: Client) -> None:
     before = set(objects(stack, "Market", ""))
-    lines = demo.vendor_csv().splitlines()[:50]
+    lines = vendor_csv().splitlines()[:50]
     lines[30] = b"AAPL,2000-04-12,abc,1,1,1,1,1"
     s3, bucket = stack.client("s3", "dana"), stack.bucket("VendorDrop")
     s3.put_object(Bucket=bucket, Key="incoming/equities-1d/broken.csv", Body=b"\n".join(lines) + b"\n")

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from contract import Event
 from infra.local import demo
 from infra.local.stack import Stack
+from infra.local.vendor_sample import vendor_csv
 from tapedeck.client import ApiError, Client
 from tests import oracle
 from tests.end_to_end import expectation
@@ -91,7 +92,7 @@ def test_the_run_completes_with_the_oracles_equity_and_trades(
     crossover: dict[str, Any], ingested: dict[str, Any]
 ) -> None:
     assert crossover["status"] == "COMPLETED", crossover["failure"]
-    rows = expectation.bokeh(demo.vendor_csv(), ("AAPL", "IBM", "MSFT"), date(2012, 12, 31))
+    rows = expectation.bokeh(vendor_csv(), ("AAPL", "IBM", "MSFT"), date(2012, 12, 31))
     actions = expectation.splits(ingested), expectation.dividends(ingested)
     equity, fills = oracle.crossover(rows, date(2004, 1, 2), *actions)
     values = crossover["metrics"]["values"]
