@@ -13,7 +13,7 @@ in/   run.json               what to run (schema: `Run`)
 out/  hello.bin              HELLO: magic, version, lookback (bars)
       decisions-000000.bin   float64, little endian, rows x symbols, C order; rows without the lookback
       failure.json           the strategy's own failure (schema: `Failure`)
-      exit.bin               EXIT: the strategy process's wait status, written by the launcher
+      exit.bin               EXIT: how the strategy's process ended and what it took, written by the launcher
       log-stdout-000000.bin  raw bytes of a stream, at most LOG_SEGMENT_BYTES; the sidecar removes what it has read
       log-stderr-000000.bin
 """
@@ -30,7 +30,7 @@ OUT = "/exchange/out"
 HELLO = struct.Struct("<4sIQ")  # magic b"TDK1", version 1, lookback in bars
 HELLO_MAGIC = b"TDK1"
 HELLO_VERSION = 1
-EXIT = struct.Struct("<4si")  # magic b"EXIT", wait status as of os.waitpid
+EXIT = struct.Struct("<4siQQ")  # magic b"EXIT", wait status as of os.wait4, peak of resident bytes, CPU microseconds
 EXIT_MAGIC = b"EXIT"
 
 LOG_SEGMENT_BYTES = 64 * 1024
@@ -179,6 +179,7 @@ class RunFailure(TypedDict):
     line: int | None
     cell: int | None
     traceback: str | None
+    last_lines: list[str]  # of its log, both streams, as they were read
 
 
 class ResultRef(TypedDict):
@@ -189,8 +190,20 @@ class ResultRef(TypedDict):
     sha256: str
 
 
+class Usage(TypedDict):
+    """What the strategy's container took; null where nobody tells."""
+
+    peak_memory_bytes: int | None
+    cpu_seconds: float | None
+    sandbox: str | None  # "gvisor": the cluster's RuntimeClass; on one machine the engine and its limits
+    reported_by: Literal["strategy", "node"]  # "strategy": peak and CPU are the untrusted container's own claim
+
+
 class Event(TypedDict):
-    """`runs/{job}/{attempt}/events/{seq}.json`; PROGRESS carries `progress`, FAILED `failure`, COMPLETED `result`."""
+    """`runs/{job}/{attempt}/events/{seq}.json`.
+
+    PROGRESS carries `progress`, FAILED `failure` and `usage`, COMPLETED `result`.
+    """
 
     schema: int  # 1
     job: str
@@ -200,6 +213,7 @@ class Event(TypedDict):
     at: str  # ISO 8601, UTC, microseconds
     progress: Progress | None
     failure: RunFailure | None
+    usage: Usage | None  # COMPLETED: stands in the result
     result: ResultRef | None
 
 
@@ -209,14 +223,6 @@ class ArtifactRef(TypedDict):
     key: str
     sha256: str
     bytes: int
-
-
-class Usage(TypedDict):
-    """What an attempt took; null where the machine does not tell."""
-
-    peak_memory_bytes: int | None
-    cpu_seconds: float | None
-    sandbox: str | None  # "runsc ptrace", ...
 
 
 class Result(TypedDict):

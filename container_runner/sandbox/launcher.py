@@ -7,6 +7,7 @@ It confines itself, starts the strategy's host as its child, cuts the child's ou
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -34,11 +35,13 @@ def run(command: Sequence[str], environment: dict[str, str], out: Path) -> int:
     for fd in streams:
         os.set_blocking(fd, False)
     status: list[int] = []
+    used: list[resource.struct_rusage] = []
 
     def ended() -> bool:
-        pid, code = os.waitpid(child.pid, os.WNOHANG)
+        pid, code, usage = os.wait4(child.pid, os.WNOHANG)
         if pid:
             status.append(code)
+            used.append(usage)
             child.returncode = os.waitstatus_to_exitcode(code)
         return bool(pid)
 
@@ -51,14 +54,15 @@ def run(command: Sequence[str], environment: dict[str, str], out: Path) -> int:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGTERM, forward)
     pump(streams, wake, ended)
-    _write_exit(out, status[0])
+    _write_exit(out, status[0], used[0])
     return status[0]
 
 
-def _write_exit(out: Path, status: int) -> None:
+def _write_exit(out: Path, status: int, used: resource.struct_rusage) -> None:
     temporary = out / "exit.bin.tmp"
+    peak, cpu = used.ru_maxrss * 1024, round((used.ru_utime + used.ru_stime) * 1e6)
     try:
-        temporary.write_bytes(contract.EXIT.pack(contract.EXIT_MAGIC, status))
+        temporary.write_bytes(contract.EXIT.pack(contract.EXIT_MAGIC, status, peak, cpu))
         temporary.rename(out / "exit.bin")
     except OSError as error:  # the strategy filled or blocked its own folder: the container's exit code still says it
         print(f"exit.bin: {error}", file=sys.stderr)  # noqa: T201

@@ -20,6 +20,7 @@ from sidecar.feed import Feed, Handout
 from sidecar.logs import LogBook
 from sidecar.settings import Settings
 from sidecar.shipping import LogShipper
+from sidecar.usage import claimed, in_words
 from sidecar.watch import ProcessEndedError, VanishedError, Watch
 from tapedeck.market.calendar import from_day_number
 from tapedeck.market.errors import MarketError
@@ -110,7 +111,12 @@ class Attempt:
         warnings = self._end()
         self._logs.close()
         facts = results.Facts(
-            self._settings, manifest, started_at=started, first_bar_at=first_bar, log_parts=self._logs.parts
+            self._settings,
+            manifest,
+            started_at=started,
+            first_bar_at=first_bar,
+            log_parts=self._logs.parts,
+            usage=self._usage(),
         )
         return results.upload(self._runs, facts, books, feed, warnings)
 
@@ -168,11 +174,15 @@ class Attempt:
         except IrregularError:
             body = None
         claim = read_claim(body) if body is not None else None
-        return claim or from_exit(status, self._logs.last_lines("stderr"))
+        memory = in_words(self._exchange.exit(), self._policy)
+        return claim or from_exit(status, self._logs.last_lines("stderr"), memory)
 
     def _fail(self, failed: RunError) -> None:
         self._close_logs()
-        self._events.failed(failed.as_failure())
+        self._events.failed(failed.as_failure(self._logs.latest()), self._usage())
+
+    def _usage(self) -> contract.Usage:
+        return claimed(self._exchange.exit(), self._policy, self._settings.sandbox)
 
     def _close_logs(self) -> None:
         try:

@@ -50,9 +50,9 @@ class EventLog:
         """Say that every artifact and the result can be read."""
         self._emit("COMPLETED", result=result)
 
-    def failed(self, failure: contract.RunFailure) -> None:
+    def failed(self, failure: contract.RunFailure, usage: contract.Usage) -> None:
         """Say why there is no result."""
-        self._emit("FAILED", failure=failure)
+        self._emit("FAILED", failure=failure, usage=usage)
 
     def drained(self) -> None:
         """Say that the machine is going away."""
@@ -64,6 +64,7 @@ class EventLog:
         *,
         progress: contract.Progress | None = None,
         failure: contract.RunFailure | None = None,
+        usage: contract.Usage | None = None,
         result: contract.ResultRef | None = None,
     ) -> None:
         for _ in range(_TRIES):
@@ -76,6 +77,7 @@ class EventLog:
                 "at": now(),
                 "progress": progress,
                 "failure": failure,
+                "usage": usage,
                 "result": result,
             }
             key = keys.event(self._job, self._attempt, self._seq)

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import contract
 
@@ -25,6 +25,14 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 class IrregularError(Exception):
     """A name in `out` is there but is not what the contract says."""
+
+
+class Exit(NamedTuple):
+    """What `exit.bin` claims: the wait status, the peak of resident bytes, CPU microseconds."""
+
+    status: int
+    peak: int
+    cpu: int
 
 
 class Exchange:
@@ -85,14 +93,19 @@ class Exchange:
 
     def exit_status(self) -> int | None:
         """Return the wait status that the launcher left, None before it did or for a false file."""
+        ended = self.exit()
+        return ended.status if ended else None
+
+    def exit(self) -> Exit | None:
+        """Return all that the launcher left, None before it did or for a false file."""
         try:
             body = self.take("exit.bin", contract.EXIT.size)
         except IrregularError:
             return None
         if body is None or len(body) != contract.EXIT.size:
             return None
-        magic, status = contract.EXIT.unpack(body)
-        return int(status) if magic == contract.EXIT_MAGIC else None
+        magic, *said = contract.EXIT.unpack(body)
+        return Exit(*said) if magic == contract.EXIT_MAGIC else None
 
 
 def _read(fd: int, limit: int) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Sequence
 from typing import Any
 
 import contract
@@ -14,6 +15,8 @@ _MESSAGE_CHARS = 2_000
 _FILE_CHARS = 255
 _TRACEBACK_CHARS = 20_000
 _MAX_LINE = 10_000_000
+# The last words of a process that had no memory left to say it in `failure.json`: Python's, and C++'s before it aborts.
+_NO_MEMORY = ("MemoryError", "what():  std::bad_alloc")
 
 
 class RunError(Exception):
@@ -37,7 +40,7 @@ class RunError(Exception):
         self.cell = cell
         self.traceback = traceback
 
-    def as_failure(self) -> contract.RunFailure:
+    def as_failure(self, last_lines: Sequence[str] = ()) -> contract.RunFailure:
         """Return the failure as the FAILED event carries it."""
         return {
             "kind": self.kind,
@@ -46,6 +49,7 @@ class RunError(Exception):
             "line": self.line,
             "cell": self.cell,
             "traceback": self.traceback,
+            "last_lines": list(last_lines),
         }
 
 
@@ -84,12 +88,17 @@ def read_claim(body: bytes) -> RunError | None:
     )
 
 
-def from_exit(status: int, last_lines: list[str]) -> RunError:
-    """Return what a wait status says when the strategy's process left no readable claim behind."""
+def from_exit(status: int, last_lines: list[str], memory: str) -> RunError:
+    """Return what a wait status says when the strategy's process left no readable claim behind.
+
+    `memory` says peak and limit: for the process that had no memory left to say it itself.
+    """
     message = f"the strategy's process {_ending(status)}"
     last = next((line.strip() for line in reversed(last_lines) if line.strip()), "")
+    if last.startswith(_NO_MEMORY):
+        message = f"{message} ({memory})"
     return RunError(
-        "CODE",
+        "OUT_OF_MEMORY" if last.startswith(_NO_MEMORY) else "CODE",
         plain(f"{message}: {last}" if last else message, _MESSAGE_CHARS),
         traceback="\n".join(last_lines) or None,
     )

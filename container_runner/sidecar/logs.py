@@ -16,6 +16,7 @@ from sidecar.text import plain_bytes
 STREAMS = ("stdout", "stderr")
 _LINE_COST = 64  # bytes that a line's own frame counts against the bounds, so that empty lines are not free
 _LAST_LINES = 20
+_LATEST_CHARS = 500
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class LogBook:
         self._seq = 0
         self._partial = dict.fromkeys(STREAMS, b"")
         self._last: dict[str, deque[bytes]] = {stream: deque(maxlen=_LAST_LINES) for stream in STREAMS}
+        self._latest: deque[bytes] = deque(maxlen=_LAST_LINES)
         self._ready: list[_Line] = []
         self._tail: deque[_Line] = deque()
         self._cut_lines = 0
@@ -82,12 +84,17 @@ class LogBook:
         """Return the last lines of a stream, plain."""
         return [plain_bytes(raw, self._line_bytes) for raw in self._last[stream]]
 
+    def latest(self) -> list[str]:
+        """Return the last lines of both streams, plain and short."""
+        return [plain_bytes(raw, _LATEST_CHARS) for raw in self._latest]
+
     def _add(self, stream: str, raw: bytes, at: str) -> None:
         if len(raw) > self._line_bytes:
             raw = raw[: self._line_bytes] + " … [line cut]".encode()
         line = _Line(self._seq, stream, at, raw)
         self._seq += 1
         self._last[stream].append(raw)
+        self._latest.append(raw)
         if self._head_left > 0:
             self._head_left -= line.cost
             self._ready.append(line)

@@ -32,6 +32,7 @@ class Facts:
     started_at: str
     first_bar_at: str
     log_parts: int
+    usage: contract.Usage
 
 
 def upload(store: ObjectStore, facts: Facts, books: Books, feed: Feed, warnings: list[str]) -> contract.ResultRef:
@@ -122,5 +123,5 @@ def _result(
         "finished_at": now(),
         "bars": len(closed.equity),
         "log_parts": facts.log_parts,
-        "usage": {"peak_memory_bytes": None, "cpu_seconds": None, "sandbox": None},
+        "usage": facts.usage,
     }

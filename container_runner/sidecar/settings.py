@@ -17,6 +17,7 @@ class Settings:
     runs_bucket: str
     market_bucket: str
     region: str | None
+    sandbox: str | None  # what holds the strategy, as the record shall call it
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -29,4 +30,5 @@ class Settings:
             runs_bucket=environ["RUNS_BUCKET"],
             market_bucket=environ["MARKET_BUCKET"],
             region=environ.get("AWS_REGION"),
+            sandbox=environ.get("SANDBOX"),
         )

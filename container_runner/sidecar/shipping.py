@@ -49,6 +49,10 @@ class LogShipper:
         """Return the last lines of a stream; complete after `close`."""
         return self._book.last_lines(stream)
 
+    def latest(self) -> list[str]:
+        """Return the last lines of both streams, short; complete after `close`."""
+        return self._book.latest()
+
     def _work(self) -> None:
         uploaded = time.monotonic()
         pause = COLLECT_EVERY_S

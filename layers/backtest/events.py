@@ -56,10 +56,20 @@ class Failure(Closed):
     line: int | None = None
     cell: int | None = None
     traceback: Text | None = None
+    last_lines: list[Text] = []
 
     def because(self, prefix: str) -> Failure:
         """Return the same failure with `prefix` before its message."""
         return self.model_copy(update={"message": prefix + self.message})
+
+
+class Usage(Closed):
+    """What the strategy's container took, and who says so."""
+
+    peak_memory_bytes: Annotated[int, Field(ge=0)] | None
+    cpu_seconds: Annotated[float, Field(ge=0)] | None
+    sandbox: Text | None
+    reported_by: Literal["strategy", "node"]
 
 
 class ResultRef(Closed):
@@ -81,6 +91,7 @@ class Event(Closed):
     at: Annotated[AwareDatetime, Field(strict=False)]
     progress: Progress | None
     failure: Failure | None
+    usage: Usage | None = None
     result: ResultRef | None
 
     @model_validator(mode="after")
@@ -97,14 +108,6 @@ class Artifact(Closed):
     key: Key
     sha256: Digest
     bytes: Annotated[int, Field(ge=0)]
-
-
-class Usage(Closed):
-    """What an attempt took."""
-
-    peak_memory_bytes: int | None
-    cpu_seconds: float | None
-    sandbox: Text | None
 
 
 class Result(Closed):

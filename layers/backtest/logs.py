@@ -20,6 +20,7 @@ from backtest.store.rows import Job
 PART_BYTES = 8 * 1024 * 1024
 MAX_LINES = 5000
 PARTS_A_CALL = 32
+LAST_LINES, LINE_CHARS = 20, 500
 ANSWER_BYTES = 2 * 1024 * 1024  # what a function may answer with is 6 MB, and JSON may double what it quotes
 _LINES, _PARTS = 10**6, 10**5  # most lines of a part, most parts of an attempt
 
@@ -72,6 +73,13 @@ def read_log(job: Job, runs: Bucket, *, after: int, limit: int) -> dict[str, Any
         whole = read >= len(part)
         here = Position(here.attempt, here.part + whole, 0 if whole else read)
     return {"lines": lines, "next": int(here), "done": ended}
+
+
+def last_lines(runs: Bucket, job_id: str, attempt: int) -> list[str]:
+    """Return the last lines of an attempt's last log part, short."""
+    parts = runs.list(layout.attempt_prefix(job_id, attempt) + "logs/")
+    lines = _part(runs, parts[-1]) if parts else None
+    return [str(json.loads(line)["text"])[:LINE_CHARS] for line in (lines or [])[-LAST_LINES:]]
 
 
 def _fitting(lines: list[bytes], room: int) -> list[bytes]:

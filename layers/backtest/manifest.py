@@ -16,6 +16,7 @@ TOKEN_AUDIENCE = "tapedeck-credentials"
 TOKEN_DIR = "/var/run/secrets/tapedeck"
 CACHE_DIR = "/var/lib/tapedeck/cache"
 SERVICE_ACCOUNT = "sidecar"
+RUNTIME_CLASS = "gvisor"
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def job_manifest(attempt: Attempt, settings: ClusterSettings, policy: Policy) ->
 
 def _pod(attempt: Attempt, settings: ClusterSettings, policy: Policy) -> dict[str, Any]:
     return {
-        "runtimeClassName": "gvisor",
+        "runtimeClassName": RUNTIME_CLASS,
         "restartPolicy": "Never",
         "serviceAccountName": SERVICE_ACCOUNT,
         "automountServiceAccountToken": False,
@@ -115,6 +116,7 @@ def _sidecar(attempt: Attempt, settings: ClusterSettings, policy: Policy) -> dic
         "DEADLINE_SECONDS": str(attempt.deadline_seconds),
         "RUNS_BUCKET": settings.runs_bucket,
         "MARKET_BUCKET": settings.market_bucket,
+        "SANDBOX": RUNTIME_CLASS,
         "AWS_REGION": settings.region,
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": settings.credentials_url,
         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": f"{TOKEN_DIR}/token",

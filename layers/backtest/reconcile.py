@@ -15,7 +15,8 @@ from backtest.cloud.objects import Bucket
 from backtest.cloud.queue import Queue
 from backtest.errors import PlatformError
 from backtest.job import TERMINAL, Status
-from backtest.postmortem import cause_of_death, has_ended
+from backtest.logs import last_lines
+from backtest.postmortem import cause_of_death, has_ended, usage
 from backtest.record import Recorder
 from backtest.store import Store
 from backtest.store.rows import Job
@@ -81,8 +82,10 @@ class Reconciler:
         if now is None or now.status in TERMINAL or now.attempt != row.attempt:
             return
         started = now.attempt_started_at is not None
-        cause = cause_of_death(item, self.cluster.pods(row.id, row.attempt), started=started)
-        applied = self.store.jobs.end_attempt(row.id, row.attempt, cause)
+        pods = self.cluster.pods(row.id, row.attempt)
+        cause = cause_of_death(item, pods, started=started)
+        cause = cause.model_copy(update={"last_lines": last_lines(self.runs, row.id, row.attempt)})
+        applied = self.store.jobs.end_attempt(row.id, row.attempt, cause, usage(pods))
         if applied is not None:
             recorder.tell(applied)
             logger.warning("an attempt ended without a word", job_id=row.id, attempt=row.attempt, cause=cause.message)

@@ -33,6 +33,7 @@ def job_view(job: Job) -> dict[str, Any]:
         "manifest_digest": job.manifest_digest,
         "code_digest": job.code_digest,
         "result_digest": job.result_digest,
+        "usage": job.usage,
         "cost_usd": job.cost_usd,
     }
 
@@ -56,7 +57,7 @@ def job_line(job: Job) -> dict[str, Any]:
 def _failure(job: Job) -> dict[str, Any] | None:
     if job.failure_kind is None:
         return None
-    where = {"file": None, "line": None, "cell": None, "traceback": None}
+    where: dict[str, Any] = {"file": None, "line": None, "cell": None, "traceback": None, "last_lines": []}
     return {"kind": job.failure_kind, "message": job.failure_message, **where, **(job.failure or {})}
 
 

@@ -166,6 +166,7 @@ class Pod:
             runs_bucket="runs",
             market_bucket="market",
             region=None,
+            sandbox="none",
         )
 
     def start_strategy(self) -> None:

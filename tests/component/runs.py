@@ -34,6 +34,7 @@ def write_event(deployment: Deployment, job: Job, kind: str, seq: int, *, attemp
         "at": now(),
         "progress": None,
         "failure": None,
+        "usage": None,
         "result": None,
         **said,
     }
@@ -50,6 +51,7 @@ def failure(kind: str, **where: Any) -> dict[str, Any]:
         "line": None,
         "cell": None,
         "traceback": None,
+        "last_lines": [],
         **where,
     }
 
@@ -76,7 +78,7 @@ def write_result(deployment: Deployment, job: Job, *, attempt: int = 1, **change
         "finished_at": now(),
         "bars": 41,
         "log_parts": 0,
-        "usage": {"peak_memory_bytes": None, "cpu_seconds": 1.5, "sandbox": "runsc"},
+        "usage": {"peak_memory_bytes": None, "cpu_seconds": 1.5, "sandbox": "runsc", "reported_by": "strategy"},
         **changed,
     }
     body = json.dumps(result).encode()

@@ -280,7 +280,7 @@ def test_a_container_killed_from_outside_leaves_its_logs_and_the_naming_to_the_p
 def test_a_sidecar_that_is_started_again_does_not_begin_again(pod: Pod, market: tuple[Path, Snapshot]) -> None:
     code = HONEST
     settings = pod.submit(manifest(market[1].id, code), code)
-    (pod.out / "exit.bin").write_bytes(contract.EXIT.pack(contract.EXIT_MAGIC, 15))
+    (pod.out / "exit.bin").write_bytes(contract.EXIT.pack(contract.EXIT_MAGIC, 15, 0, 0))
     pod.terminated.set()
     assert pod.sidecar(settings).run() == 0
     assert [e["type"] for e in pod.events()] == ["STARTED", "DRAINED"]

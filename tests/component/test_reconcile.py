@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -112,6 +113,40 @@ def test_a_pod_that_ended_without_a_word_is_asked_why(
     assert [m["attempt"] for m in deployment.messages()] == ([2] if kind is None else [])
     spot = status is LOST or "reason" in status
     assert after.crashes == (0 if kind or spot else 1)
+
+
+def test_a_pod_that_ran_out_of_memory_leaves_sizes_usage_and_last_lines_in_the_row(
+    deployment: Deployment, cluster: FakeCluster, running: Job
+) -> None:
+    name = layout.job_name(running.id, 1)
+    cluster.finish(name, "Failed", "BackoffLimitExceeded")
+    dead = pod(
+        name, containerStatuses=killed("strategy", "OOMKilled"), initContainerStatuses=killed("sidecar", "Error")
+    )
+    dead["spec"] = {"containers": [{"name": "strategy", "resources": {"limits": {"memory": "3072Mi"}}}]}
+    said = {"peak_memory_bytes": 3 << 30, "cpu_seconds": 2.5, "sandbox": "runsc 1 ptrace"}
+    dead["metadata"]["annotations"] = {"tapedeck/usage-strategy": json.dumps(said)}
+    cluster.pods.append(dead)
+    for part in (0, 1):
+        lines = [json.dumps({"seq": n, "stream": "stdout", "at": "", "text": f"{part} {n}"}) for n in range(30)]
+        deployment.put("runs", layout.log(running.id, 1, part), "\n".join(lines).encode())
+    look()
+    after = row(deployment, running)
+    assert after.failure_kind == "OUT_OF_MEMORY"
+    assert (after.failure_message or "").endswith("3072 MiB in memory at the peak, 3072 MiB allowed")
+    assert after.usage == {**said, "reported_by": "node"}
+    assert after.failure == {"last_lines": [f"1 {n}" for n in range(10, 30)]}
+
+
+def test_a_sandbox_that_died_of_memory_as_a_whole_is_the_strategys_doing(
+    deployment: Deployment, cluster: FakeCluster, running: Job
+) -> None:
+    name = layout.job_name(running.id, 1)
+    cluster.finish(name, "Failed", "BackoffLimitExceeded")
+    ends = killed("sidecar", "OOMKilled") + killed("strategy", "Error")
+    cluster.pods.append(pod(name, containerStatuses=ends))
+    look()
+    assert row(deployment, running).failure_kind == "OUT_OF_MEMORY"
 
 
 def test_the_deadline_is_a_timeout_of_what_ran(deployment: Deployment, cluster: FakeCluster, running: Job) -> None:

@@ -72,7 +72,21 @@ def test_the_codes_failure_names_file_and_line(deployment: Deployment) -> None:
     deliver(record, created(write_event(deployment, job, "FAILED", 1, failure=said)))
     failed = row(deployment, job)
     assert (failed.status, failed.failure_kind, failed.failure_message) == (Status.FAILED, "CODE", "CODE it is")
-    assert failed.failure == {"file": "crossover.py", "line": 12, "traceback": "Traceback ..."}
+    where = {"file": "crossover.py", "line": 12, "traceback": "Traceback ..."}
+    assert failed.failure == {**where, "last_lines": []}
+
+
+def test_what_a_run_took_and_its_last_lines_are_in_its_row(deployment: Deployment) -> None:
+    usage = {"peak_memory_bytes": 5 << 20, "cpu_seconds": 1.25, "sandbox": "gvisor", "reported_by": "strategy"}
+    failed = submitted(deployment)
+    said = failure("CODE", last_lines=["almost", "there"])
+    deliver(record, created(write_event(deployment, failed, "FAILED", 1, failure=said, usage=usage)))
+    shown = view.job_view(row(deployment, failed))
+    assert (shown["usage"], shown["failure"]["last_lines"]) == (usage, ["almost", "there"])
+    done = submitted(deployment, "AROA:bob")
+    ref = write_result(deployment, done, usage=usage)
+    deliver(record, created(write_event(deployment, done, "COMPLETED", 2, result=ref)))
+    assert view.job_view(row(deployment, done))["usage"] == usage
 
 
 @pytest.mark.parametrize(("kind", "crashes"), [("PLATFORM", 1), ("SPOT_LOST", 0)])

@@ -10,7 +10,7 @@ import pytest
 
 from backtest import layout
 from backtest.errors import PlatformError
-from backtest.events import Event, Failure, Progress, Result
+from backtest.events import Event, Failure, Progress, Result, Usage
 from backtest.job import Move, Status
 from backtest.store import Store
 from backtest.store.connection import Database, Secret
@@ -48,6 +48,7 @@ def verified(job: str, attempt: int = 1) -> Verified:
     result = Result.model_construct(
         schema_=1, job=job, attempt=attempt, result_digest="d" * 64, causality="unchecked", metrics={"schema": 1},
         started_at=now,
+        usage=Usage(peak_memory_bytes=1, cpu_seconds=2.0, sandbox="gvisor", reported_by="strategy"),
     )  # fmt: skip
     return Verified(f"s3://runs/{layout.result(job, attempt)}", "v1", result)
 

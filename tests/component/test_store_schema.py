@@ -62,7 +62,7 @@ def test_the_migrations_add_up_to_the_schema(postgres: Secret) -> None:
 
 def test_migrating_twice_changes_nothing(postgres: Secret) -> None:
     secret = create_database(postgres, "twice")
-    assert migrate(secret) == ["0001.jobs", "0002.snapshots"]
+    assert migrate(secret) == ["0001.jobs", "0002.snapshots", "0003.usage"]
     assert migrate(secret) == []
 
 
@@ -83,5 +83,5 @@ def test_the_migrate_handler_reads_the_secret_and_migrates(
     client = clients.secrets_manager()
     arn = client.create_secret(Name="empty", SecretString=json.dumps(secret))["ARN"]
     monkeypatch.setenv("DB_SECRET_ARN", arn)
-    assert migrate_function.handler({}, CONTEXT)["applied"] == ["0001.jobs", "0002.snapshots"]
+    assert migrate_function.handler({}, CONTEXT)["applied"] == ["0001.jobs", "0002.snapshots", "0003.usage"]
     assert len(catalogue(secret)["columns"]) > 20

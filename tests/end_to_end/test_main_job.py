@@ -100,6 +100,18 @@ def test_the_run_completes_with_the_oracles_equity_and_trades(
     assert values["trades"] == fills
 
 
+def test_what_the_run_took_is_in_its_row_its_results_and_its_report(
+    alice: Client, crossover: dict[str, Any], tmp_path: Path
+) -> None:
+    usage = crossover["usage"]
+    assert usage["sandbox"].startswith("runsc ")
+    assert usage["reported_by"] == "strategy"
+    assert 10 << 20 < usage["peak_memory_bytes"] < 3 << 30
+    assert 0 < usage["cpu_seconds"] < RUN_SECONDS
+    page = next(p for p in alice.download(crossover["job_id"], tmp_path) if p.name == "report.html").read_text()
+    assert usage["sandbox"] in page and "reported by the strategy" in page
+
+
 def test_every_step_left_its_trace(stack: Stack, crossover: dict[str, Any]) -> None:
     job = crossover["job_id"]
     keys = objects(stack, "Runs", f"runs/{job}/1/events/")

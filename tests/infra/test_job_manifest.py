@@ -32,6 +32,7 @@ SIDECAR = {
         {"name": "DEADLINE_SECONDS", "value": "5400"},
         {"name": "RUNS_BUCKET", "value": "the-runs"},
         {"name": "MARKET_BUCKET", "value": "the-market"},
+        {"name": "SANDBOX", "value": "gvisor"},
         {"name": "AWS_REGION", "value": "us-east-1"},
         {"name": "AWS_CONTAINER_CREDENTIALS_FULL_URI", "value": "https://internal.example/live/credentials"},
         {"name": "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "value": "/var/run/secrets/tapedeck/token"},

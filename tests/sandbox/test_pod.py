@@ -65,7 +65,10 @@ def facts(seen: Outcome) -> dict[str, Any]:
 def test_the_strategys_exit_code_and_both_streams_come_through(seen: Outcome) -> None:
     assert seen.told is not None
     assert seen.told["stderr"] == "to stderr\n"
-    assert contract.EXIT.unpack(bytes.fromhex(seen.told["exit"])) == (contract.EXIT_MAGIC, 7 << 8)
+    magic, status, peak, cpu = contract.EXIT.unpack(bytes.fromhex(seen.told["exit"]))
+    assert (magic, status) == (contract.EXIT_MAGIC, 7 << 8)
+    assert 20 << 20 < peak < 1 << 30, "numpy and pyarrow were imported"
+    assert 50_000 < cpu < 60_000_000
     assert (seen.strategy["exitCode"], seen.strategy["reason"]) == (7, "Error")
     assert seen.condition == ("Failed", "BackoffLimitExceeded")
 
@@ -131,9 +134,10 @@ def test_the_sidecars_environment_is_the_jobs_and_the_machines(seen: Outcome) ->
     assert seen.told is not None
     env = seen.told["own"]["env"]
     assert env.pop("AWS_ENDPOINT_URL") == "http://127.0.0.1:1"
+    assert env.pop("SANDBOX").startswith("runsc ")
     env.pop("LC_CTYPE", None)  # python coerces the C locale
     [sidecar] = seen.job["spec"]["template"]["spec"]["initContainers"]
-    assert env == {one["name"]: one["value"] for one in sidecar["env"]}
+    assert {**env, "SANDBOX": "gvisor"} == {one["name"]: one["value"] for one in sidecar["env"]}
 
 
 def test_the_sidecars_token_names_its_pod(seen: Outcome, cluster: Cluster) -> None:

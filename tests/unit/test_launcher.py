@@ -53,7 +53,9 @@ def test_both_streams_and_the_exit_arrive_in_their_own_files(tmp_path: Path) -> 
     assert os.waitstatus_to_exitcode(status) == 3
     assert log(tmp_path, "stdout") in (b"['ONLY']\n", b"['LC_CTYPE', 'ONLY']\n")  # python coerces the C locale
     assert log(tmp_path, "stderr") == b"bad\n"
-    assert contract.EXIT.unpack((tmp_path / "exit.bin").read_bytes()) == (contract.EXIT_MAGIC, status)
+    magic, *said = contract.EXIT.unpack((tmp_path / "exit.bin").read_bytes())
+    assert (magic, said[0]) == (contract.EXIT_MAGIC, status)
+    assert said[1] > 1 << 20 and said[2] > 0, "peak bytes and CPU microseconds of the child"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["exit.bin", "log-stderr-000000.bin", "log-stdout-000000.bin"]
 
 

@@ -25,7 +25,7 @@ def facts(**changes: Any) -> Facts:
         "job": "j", "attempt": 1, "manifest_digest": "m", "result_digest": "r", "snapshot": "s", "bars": 799,
         "causality": "unchecked", "dropped_decisions": 1, "warnings": [EVIL],
         "started_at": "a", "first_bar_at": "b", "finished_at": "c",
-        "usage": {"peak_memory_bytes": 2**20, "cpu_seconds": 1.0, "sandbox": "runsc ptrace"},
+        "usage": {"peak_memory_bytes": 2**20, "cpu_seconds": 1.0, "sandbox": "runsc ptrace", "reported_by": "strategy"},
         "metrics": {
             "values": {"cagr": 0.1, "sharpe": None, "max_drawdown": -0.2, "final_equity": 1799.0, "trades": 2,
                        "costs": 1.5, "volatility": 0.1, "sortino": 1.0},

@@ -15,7 +15,9 @@ FAILURE: contract.RunFailure = {
     "line": 3,
     "cell": None,
     "traceback": None,
+    "last_lines": ["late"],
 }
+USAGE: contract.Usage = {"peak_memory_bytes": 9, "cpu_seconds": 0.5, "sandbox": "gvisor", "reported_by": "strategy"}
 
 
 def _written(root: Path) -> list[contract.Event]:
@@ -30,12 +32,12 @@ def test_events_count_from_zero_over_all_types_and_carry_only_their_own_part(tmp
     events = _log(tmp_path)
     events.started()
     events.progress({"done": 1, "total": 9, "session": "2004-01-02"})
-    events.failed(FAILURE)
+    events.failed(FAILURE, USAGE)
     first, second, third = _written(tmp_path / "runs")
     assert [(e["seq"], e["type"]) for e in (first, second, third)] == [(0, "STARTED"), (1, "PROGRESS"), (2, "FAILED")]
     assert set(first) == set(contract.Event.__annotations__)
     assert second["progress"] == {"done": 1, "total": 9, "session": "2004-01-02"} and second["failure"] is None
-    assert third["failure"] == FAILURE and third["result"] is None
+    assert (third["failure"], third["usage"]) == (FAILURE, USAGE) and third["result"] is None
     assert events.ended
 
 
@@ -69,6 +71,6 @@ def test_a_restarted_sidecar_goes_on_with_the_next_number_and_knows_an_ended_att
     _log(tmp_path).started()
     second = _log(tmp_path)
     assert second.resumed and not second.ended
-    second.failed(FAILURE)
+    second.failed(FAILURE, USAGE)
     assert [e["seq"] for e in _written(tmp_path / "runs")] == [0, 1]
     assert _log(tmp_path).ended

@@ -106,10 +106,11 @@ def test_an_exit_status_needs_the_magic_and_the_exact_size(exchange: Exchange, o
     assert exchange.exit_status() is None
     (out / "exit.bin").write_bytes(b"TIXE\0\0\0\0")
     assert exchange.exit_status() is None
-    (out / "exit.bin").write_bytes(contract.EXIT.pack(contract.EXIT_MAGIC, 9) + b"!")
+    (out / "exit.bin").write_bytes(contract.EXIT.pack(contract.EXIT_MAGIC, 9, 0, 0) + b"!")
     assert exchange.exit_status() is None
-    (out / "exit.bin").write_bytes(contract.EXIT.pack(contract.EXIT_MAGIC, 9))
+    (out / "exit.bin").write_bytes(contract.EXIT.pack(contract.EXIT_MAGIC, 9, 4096, 7))
     assert exchange.exit_status() == 9
+    assert exchange.exit() == (9, 4096, 7)
 
 
 def test_what_is_published_appears_complete_and_can_be_withdrawn(exchange: Exchange, out: Path) -> None:

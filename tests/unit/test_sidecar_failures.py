@@ -19,7 +19,7 @@ HONEST: dict[str, Any] = {
 def test_an_honest_claim_is_read_as_it_is() -> None:
     failed = read_claim(json.dumps(HONEST).encode())
     assert failed is not None
-    assert failed.as_failure() == HONEST
+    assert failed.as_failure(["last"]) == {**HONEST, "last_lines": ["last"]}
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,14 @@ def test_strings_of_a_claim_lose_control_characters_and_are_cut() -> None:
     ],
 )
 def test_any_wait_status_has_words(status: int, words: str) -> None:
-    failed = from_exit(status, ["one", "last words", ""])
+    failed = from_exit(status, ["one", "last words", ""], "much")
     assert failed.kind == "CODE"
     assert words in failed.message and failed.message.endswith(": last words")
     assert failed.traceback == "one\nlast words\n"
+
+
+@pytest.mark.parametrize("last", ["MemoryError", "MemoryError: Unable to allocate 8 GiB", "  what():  std::bad_alloc"])
+def test_a_process_that_had_no_memory_left_for_a_claim_is_named_by_its_last_words(last: str) -> None:
+    failed = from_exit(1 << 8, ["Traceback", last], "9 MiB at the peak, 10 MiB allowed")
+    assert failed.kind == "OUT_OF_MEMORY"
+    assert "(9 MiB at the peak, 10 MiB allowed)" in failed.message

@@ -21,7 +21,7 @@ class _Pod:
         self.watch = Watch(self.exchange, time.monotonic() + 0.2, self.terminated)
 
     def exit(self, status: int) -> None:
-        (self.out / "exit.bin").write_bytes(contract.EXIT.pack(contract.EXIT_MAGIC, status))
+        (self.out / "exit.bin").write_bytes(contract.EXIT.pack(contract.EXIT_MAGIC, status, 0, 0))
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ class ContainerRun:
             folder=folder,
             folders=self._volumes.folders,
             hostname=self._pod.name,
-            env=machine.config.env.get(source.target, {}),
+            env={**machine.config.env.get(source.target, {}), **self._told(source.target)},
             group=self._group,
             log=self._log,
         )
@@ -94,6 +94,10 @@ class ContainerRun:
         else:
             self.running = HostContainer(launch)
         self._record.state = {"running": {"startedAt": stamp(self._since)}}
+
+    def _told(self, target: str) -> dict[str, str]:
+        """Return what the sidecar's record shall call the sandbox: the Job knows only that one was asked for."""
+        return {"SANDBOX": self._machine.engine.name} if target == "sidecar" else {}
 
     def _conclude(self, code: int) -> None:
         usage = self._group.usage() if self._group else Usage(0, None, None)

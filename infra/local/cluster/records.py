@@ -103,6 +103,7 @@ class PodRecord:
                 "serviceAccountName": self.spec.pod.service_account,
                 "runtimeClassName": self.spec.pod.runtime_class,
                 "nodeName": "local" if self.started else None,
+                "containers": [_asked(self.main.spec)],
             },
             "status": {
                 "phase": self.phase,
@@ -160,6 +161,10 @@ class JobRecord:
                 status["completionTime"] = self.condition["lastTransitionTime"]
         metadata = {**self.manifest["metadata"], **own}
         return {**self.manifest, "metadata": metadata, "status": status}
+
+
+def _asked(spec: Container) -> dict[str, Any]:
+    return {"name": spec.name, "resources": {"limits": {"memory": f"{spec.memory >> 20}Mi"}}}
 
 
 def now() -> datetime:

@@ -27,7 +27,7 @@ class Launch:
     folder: Path
     folders: Mapping[str, str]
     hostname: str
-    env: Mapping[str, str]  # added by the machine to the trusted container's: endpoints, nothing else
+    env: Mapping[str, str]  # added by the machine to the trusted container's: endpoints, the sandbox's name
     group: Group | None
     log: ContainerLog
 

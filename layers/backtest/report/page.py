@@ -77,7 +77,8 @@ def run_facts(facts: Facts) -> list[tuple[str, str]]:
     """Return what a reader needs to repeat the run and to trust it."""
     manifest, result, engine = facts.manifest, facts.result, facts.manifest["engine"]
     usage = result["usage"]
-    peak = usage["peak_memory_bytes"]
+    peak, cpu = usage["peak_memory_bytes"], usage["cpu_seconds"]
+    said = " (reported by the strategy's container)" if usage["reported_by"] == "strategy" else ""
     return [
         ("Job", f"{result['job']}, attempt {result['attempt']}"),
         ("Run manifest", result["manifest_digest"]),
@@ -96,7 +97,8 @@ def run_facts(facts: Facts) -> list[tuple[str, str]]:
         ("Dropped decisions", f"{result['dropped_decisions']} (a decision on the last bar has no next open)"),
         ("Seed", str(manifest["seed"])),
         ("Sandbox", usage["sandbox"] or "not stated"),
-        ("Peak memory", f"{peak / 2**20:,.0f} MiB" if peak else "not stated"),
+        ("Peak memory", f"{peak / 2**20:,.0f} MiB{said}" if peak else "not stated"),
+        ("CPU time", f"{cpu:,.2f} s{said}" if cpu is not None else "not stated"),
         ("Started, first bar, finished", f"{result['started_at']}, {result['first_bar_at']}, {result['finished_at']}"),
     ]
 

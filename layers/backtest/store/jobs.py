@@ -10,7 +10,7 @@ from psycopg2.extensions import connection
 from psycopg2.extras import Json
 
 from backtest import layout
-from backtest.events import Event, Failure, Result
+from backtest.events import Event, Failure, Result, Usage
 from backtest.job import Move, State, Status, Step, after, step
 from backtest.store.connection import Database
 from backtest.store.rows import Job
@@ -109,16 +109,16 @@ class Jobs:
             todo = step(job.state, event)
             if todo.move is Move.COMPLETE and verified is None:
                 todo = after(job.state, broken or Failure(kind="PLATFORM", message="the result was not read"))
-            return _take(c, job, todo, event, verified)
+            return _take(c, job, todo, event, verified, usage=event.usage)
 
-    def end_attempt(self, job_id: str, attempt: int, failure: Failure) -> Applied | None:
+    def end_attempt(self, job_id: str, attempt: int, failure: Failure, usage: Usage | None = None) -> Applied | None:
         """End an attempt that will not speak any more; None when the job or the attempt is no longer there."""
         with self._database.transaction() as c:
             job = _one(queries().lock_job(c, id=job_id))
             if job is None or not _alive(job.state, attempt):
                 return None
             _tell(c, job.id, attempt, "LOST", detail={"failure": failure.model_dump(exclude_none=True)})
-            return _take(c, job, after(job.state, failure), None, None)
+            return _take(c, job, after(job.state, failure), None, None, usage=usage)
 
     def cancel(self, job_id: str) -> Job | None:
         """Cancel a job unless it has ended; return it as it stands then, None when there is no such job."""
@@ -183,7 +183,9 @@ class Jobs:
             return [str(r["id"]) for r in queries().without_report(c, seconds=seconds)]
 
 
-def _take(c: connection, job: Job, todo: Step, event: Event | None, verified: Verified | None) -> Applied:
+def _take(
+    c: connection, job: Job, todo: Step, event: Event | None, verified: Verified | None, *, usage: Usage | None
+) -> Applied:
     """Write a step into a locked row. The guards repeat what the lock already holds: no step trusts its caller."""
     q = queries()
     here: dict[str, Any] = {"id": job.id, "attempt": job.attempt}
@@ -206,12 +208,14 @@ def _take(c: connection, job: Job, todo: Step, event: Event | None, verified: Ve
                 result_digest=verified.result.result_digest,
                 causality=verified.result.causality,
                 metrics=Json(verified.result.metrics),
+                usage=Json(verified.result.usage.model_dump()),
             )
         case Move.FAIL:
             assert todo.failure is not None
             failure = todo.failure
             why = Json(failure.model_dump(exclude={"kind", "message"}, exclude_none=True))
-            q.fail_job(c, **here, **told, kind=failure.kind, message=failure.message, failure=why)
+            took = Json(usage.model_dump()) if usage else None
+            q.fail_job(c, **here, **told, kind=failure.kind, message=failure.message, failure=why, usage=took)
         case Move.RETRY | Move.CRASH:
             assert todo.failure is not None
             q.retry_job(c, **here, crashes=int(todo.move is Move.CRASH))

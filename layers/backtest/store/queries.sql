@@ -48,20 +48,20 @@ SET status = 'RUNNING', sequence = greatest(sequence, :seq), progress = coalesce
     attempt_started_at = coalesce(attempt_started_at, greatest(least(:at, now()), created_at))
 WHERE id = :id AND attempt = :attempt AND status IN ('PENDING', 'RUNNING') AND sequence < :seq;
 
--- name: complete_job(id, attempt, seq, at, started_at, result_s3_path, result_version, result_digest, causality, metrics)!
+-- name: complete_job(id, attempt, seq, at, started_at, result_s3_path, result_version, result_digest, causality, metrics, usage)!
 UPDATE backtest_jobs
 SET status = 'COMPLETED', sequence = greatest(sequence, :seq),
     started_at = coalesce(started_at, greatest(least(:started_at, now()), created_at)),
     finished_at = greatest(least(:at, now()), started_at, created_at),
     result_s3_path = :result_s3_path, result_version = :result_version, result_digest = :result_digest,
-    causality = :causality, metrics = :metrics
+    causality = :causality, metrics = :metrics, usage = :usage
 WHERE id = :id AND attempt = :attempt AND status IN ('PENDING', 'RUNNING');
 
--- name: fail_job(id, attempt, seq, at, kind, message, failure)!
+-- name: fail_job(id, attempt, seq, at, kind, message, failure, usage)!
 UPDATE backtest_jobs
 SET status = 'FAILED', sequence = greatest(sequence, :seq),
     finished_at = greatest(least(coalesce(:at, now()), now()), started_at, created_at),
-    failure_kind = :kind, failure_message = :message, failure = :failure
+    failure_kind = :kind, failure_message = :message, failure = :failure, usage = :usage
 WHERE id = :id AND attempt = :attempt AND status IN ('PENDING', 'RUNNING');
 
 -- name: retry_job(id, attempt, crashes)!

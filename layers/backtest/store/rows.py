@@ -49,6 +49,7 @@ class Job:
     cost_usd: float | None
     report_status: str
     dead_lettered_at: datetime | None
+    usage: dict[str, Any] | None
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:

@@ -31,7 +31,7 @@ CREATE TABLE backtest_jobs (
     progress jsonb,
     failure_kind text,
     failure_message text,
-    failure jsonb,                                  -- file, line, cell, traceback
+    failure jsonb,                                  -- file, line, cell, traceback, last_lines
     result_version text,                            -- S3 version id of result.json
     result_digest text,
     causality text,
@@ -39,6 +39,7 @@ CREATE TABLE backtest_jobs (
     cost_usd double precision,
     report_status text NOT NULL DEFAULT 'NONE' CHECK (report_status IN ('NONE', 'READY', 'FAILED')),
     dead_lettered_at timestamptz,
+    usage jsonb,                                    -- of the attempt that ended: peak memory, CPU, sandbox, who says so
     CONSTRAINT one_job_a_token UNIQUE (user_id, client_request_token),
     CONSTRAINT terminal_has_an_end
         CHECK ((finished_at IS NOT NULL) = (status IN ('COMPLETED', 'FAILED', 'CANCELLED'))),
