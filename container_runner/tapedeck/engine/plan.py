@@ -30,7 +30,7 @@ def make(state: EngineState, block: Block, targets: Array) -> Plan:
     decide = ~np.isnan(targets) & ((targets != before) | _rhythm(state, block)[:, None])
     due = _due(state, block)
     mark = filled(block.fields["close"], state.mark)
-    _split_marks(mark, block.fields["close"], due)
+    split_marks(mark, block.fields["close"], due)
     return Plan(mark, decide, known, due)
 
 
@@ -85,7 +85,7 @@ def _due(state: EngineState, block: Block) -> dict[int, list[tuple[int, int, flo
     return due
 
 
-def _split_marks(mark: Array, close: Array, due: dict[int, list[tuple[int, int, float]]]) -> None:
+def split_marks(mark: Array, close: Array, due: dict[int, list[tuple[int, int, float]]]) -> None:
     """State last known closes in shares after each split, until the symbol trades again."""
     for row in sorted(due):
         for kind, column, ratio in due[row]:

@@ -90,23 +90,29 @@ class EngineState:
 _ARRAYS = ("cash", "shares", "basis", "target", "pending", "unsized", "decided", "mark")
 
 
+def actions(symbols: Sequence[str], splits: Sequence[Split], dividends: Sequence[Dividend]) -> NDArray[np.void]:
+    """Return the actions of these symbols, dtype ACTION, in the order in which they apply."""
+    if not symbols or len(set(symbols)) != len(symbols):
+        raise EngineError(f"a run has at least one symbol, each once, not {list(symbols)}")
+    column = {name: i for i, name in enumerate(symbols)}
+    rows = [(d.session, DIVIDEND, column[d.symbol], d.amount) for d in dividends if d.symbol in column]
+    rows += [(s.session, SPLIT, column[s.symbol], s.ratio) for s in splits if s.symbol in column]
+    days = sorted(((session - _EPOCH).days, kind, symbol, value) for session, kind, symbol, value in rows)
+    return np.array(days, dtype=ACTION)
+
+
 def new(
     symbols: Sequence[str], settings: EngineSettings, splits: Sequence[Split], dividends: Sequence[Dividend]
 ) -> EngineState:
     """Return the books before the first bar: all cash, nothing held; actions of other symbols are left out."""
     names = tuple(symbols)
     width = len(names)
-    if not names or len(set(names)) != width:
-        raise EngineError(f"a run has at least one symbol, each once, not {list(names)}")
-    column = {name: i for i, name in enumerate(names)}
-    rows = [(d.session, DIVIDEND, column[d.symbol], d.amount) for d in dividends if d.symbol in column]
-    rows += [(s.session, SPLIT, column[s.symbol], s.ratio) for s in splits if s.symbol in column]
-    days = sorted(((session - _EPOCH).days, kind, symbol, value) for session, kind, symbol, value in rows)
+    days = actions(names, splits, dividends)
     sleeves = settings.accounts == "sleeves"
     return EngineState(
         settings=settings,
         symbols=names,
-        actions=np.array(days, dtype=ACTION),
+        actions=days,
         actions_done=0,
         bars=0,
         session=-1,

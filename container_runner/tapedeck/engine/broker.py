@@ -1,0 +1,214 @@
+"""The broker: takes orders at the close of a bar, fills them at later bars.
+
+A bar, in this order, so that the last bit can be followed:
+1. actions, dividends before splits, then by column. A split multiplies shares and open quantities and divides prices.
+2. DAY orders of an earlier session end. What was asked for on the bar before lives from here on.
+3. at the open: market orders and targets, sells before buys, each by column and id; buys that cost more than the
+   account's power are scaled together.
+4. within the bar, whose path is unknown: stops first, then limits (the worse first); in each, sells before buys, by id.
+A buy that is cut back for lack of cash is over, unless a market sale of the same account still waits for its symbol.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+from tapedeck.engine.ledger import Buy, Ledger, When
+from tapedeck.engine.order_state import OrderState
+from tapedeck.engine.orders import CANCEL, DAY, KINDS, LIMIT, TARGET_SHARES, TARGET_WEIGHT, Ask, Order
+from tapedeck.engine.settings import EngineError
+from tapedeck.engine.state import SPLIT
+
+Prices = Sequence[float]  # open, high, low, close ... of a symbol; NaN without a trade
+_OPEN, _HIGH, _LOW, _CLOSE = range(4)
+_AT_OPEN = ("market", "target_weight")
+
+
+class Broker(Ledger):
+    """Accounts and open orders during a pass; `orders` maps ids to what waits, in the order of ids."""
+
+    def __init__(self, state: OrderState) -> None:
+        super().__init__(state.settings, state.cash.tolist(), state.shares.tolist(), state.basis.tolist())
+        self.symbols = state.symbols
+        self.issued = state.issued
+        self.orders: dict[int, Order] = {order.id: order for order in state.orders}
+        self._woken = -1  # the session whose orders are awake
+
+    def put_back(self, state: OrderState) -> None:
+        """Write accounts and orders into the state."""
+        state.cash[:], state.shares[:], state.basis[:] = self.cash, self.shares, self.basis
+        state.issued, state.orders = self.issued, list(self.orders.values())
+
+    def act(self, kind: int, column: int, value: float) -> None:
+        """Apply a dividend or a split."""
+        if kind != SPLIT:
+            if self.shares[column]:
+                self.cash[self.account[column]] += self.shares[column] * value
+            return
+        self.shares[column] *= value
+        for order in list(self.orders.values()):
+            if order.column == column:
+                shares = order.quantity if order.kind == "target_weight" else order.quantity * value
+                self.orders[order.id] = order._replace(
+                    quantity=shares, limit=order.limit / value, stop=order.stop / value
+                )
+
+    def take(self, ask: Ask, marks: list[float]) -> int:
+        """Take a record; `marks` are the last known closes. Return the order's id, 0 for a cancel.
+
+        Raises `EngineError` for a target weight of a symbol that has no price yet.
+        """
+        bar, kind, column, tif, _, ref, quantity, limit, stop = ask
+        if kind == CANCEL:
+            self.orders.pop(ref, None)
+            return 0
+        name, group = KINDS[kind], self._group(ref)
+        if kind in (TARGET_WEIGHT, TARGET_SHARES):
+            self._replace_target(column)
+            name, quantity = self._sized(kind, column, quantity, marks)
+        self._woken = -1
+        self.issued += 1
+        if quantity or name == "target_weight":
+            force = "DAY" if tif == DAY else "GTC"
+            symbol = self.symbols[column]
+            self.orders[self.issued] = Order(
+                self.issued, symbol, name, quantity, limit, stop, force, group, bar, -1, column
+            )
+        return self.issued
+
+    def open(self, when: When, quotes: Sequence[Prices], marks: Callable[[], list[float]]) -> None:
+        """Fill what a bar fills; `quotes` by column, `marks` tells the last known closes of what does not trade."""
+        if when.session != self._woken:
+            self._wake(when.session)
+        if not any(o.kind in _AT_OPEN or _touched(o, quotes[o.column]) is not None for o in self.orders.values()):
+            return
+        opens = [_open(quote) for quote in quotes]
+        prices = [mark if math.isnan(price) else price for price, mark in zip(opens, marks(), strict=True)]
+        equity = self.equity(prices)
+        waiting = sorted((o for o in self.orders.values() if o.kind in _AT_OPEN), key=lambda o: (o.column, o.id))
+        wanted = {o.id: self._wanted(o, prices, equity) for o in waiting}
+        unpaid = {self.account[o.column] for o in waiting if math.isnan(opens[o.column]) and wanted[o.id] < 0}
+        ready = [o for o in waiting if not math.isnan(opens[o.column])]
+        for order in ready:
+            if wanted[order.id] < 0 and order.id in self.orders:
+                self._sell(when, order, wanted[order.id], opens[order.column], self.slippage)
+            elif wanted[order.id] == 0:
+                self.orders.pop(order.id, None)
+        self._buy(when, [o for o in ready if wanted[o.id] > 0], wanted, prices, equity, unpaid, self.slippage)
+        resting = [o for o in self.orders.values() if o.kind not in _AT_OPEN and not math.isnan(opens[o.column])]
+        resting.sort(key=lambda o: (o.kind == "limit", o.quantity > 0, o.id))
+        for order in resting:
+            self._within(when, order, quotes[order.column], equity, unpaid)
+
+    def _within(self, when: When, order: Order, quote: Prices, equity: list[float], unpaid: set[int]) -> None:
+        """Fill a resting order if the bar reaches it."""
+        price = _touched(order, quote)
+        if price is None or order.id not in self.orders:
+            return  # not reached, or an alternative of it has just been filled
+        if order.kind == "stop_limit" and not _within_limit(order, price):
+            self.orders[order.id] = order._replace(kind=KINDS[LIMIT])  # triggered: from the next bar on
+            return
+        slippage = self.slippage if order.kind == "stop" else 0.0
+        if order.quantity < 0:
+            self._sell(when, order, order.quantity, price, slippage)
+        else:
+            self._buy(when, [order], {order.id: order.quantity}, {order.column: price}, equity, unpaid, slippage)
+
+    def _sell(self, when: When, order: Order, quantity: float, price: float, slippage: float) -> None:
+        self.trade(when, order.column, quantity, price, slippage)
+        self._done(order)
+
+    def _buy(  # noqa: PLR0917 - one bar's facts
+        self,
+        when: When,
+        orders: Iterable[Order],
+        wanted: dict[int, float],
+        prices: Sequence[float] | dict[int, float],
+        equity: list[float],
+        unpaid: set[int],
+        slippage: float,
+    ) -> None:
+        """Fill buys as far as each account's power reaches; `unpaid` accounts have a sale that still waits."""
+        known = {order.id: order for order in orders if order.id in self.orders}
+        buys = {key: Buy(o.column, wanted[key], prices[o.column] * (1.0 + slippage)) for key, o in known.items()}
+        bought, cut = self.afford(buys, equity)
+        for key, order in known.items():
+            if key not in self.orders:
+                continue  # an alternative of it has just been filled
+            if bought[key] > 0:
+                self.trade(when, order.column, bought[key], prices[order.column], slippage)
+            if key not in cut or self.account[order.column] not in unpaid:
+                self._done(order, filled=bought[key] > 0)
+            elif order.kind != "target_weight":
+                self.orders[key] = order._replace(quantity=order.quantity - bought[key])
+
+    def _done(self, order: Order, *, filled: bool = True) -> None:
+        self.orders.pop(order.id, None)
+        if order.group and filled:
+            for other in [o.id for o in self.orders.values() if o.group == order.group]:
+                del self.orders[other]
+
+    def _wake(self, session: int) -> None:
+        """Note the first session of new orders; end the DAY orders of an earlier one."""
+        self._woken = session
+        for order in list(self.orders.values()):
+            if order.session < 0:
+                self.orders[order.id] = order._replace(session=session)
+            elif order.tif == "DAY" and session > order.session:
+                del self.orders[order.id]
+
+    def _wanted(self, order: Order, prices: list[float], equity: list[float]) -> float:
+        if order.kind == "target_weight":
+            return self.size(order.column, order.quantity, prices[order.column], equity)
+        return order.quantity
+
+    def _sized(self, kind: int, column: int, quantity: float, marks: list[float]) -> tuple[str, float]:
+        """Return kind and quantity of a target's order; a weight that is sized at the fill stays one."""
+        if kind == TARGET_SHARES:
+            return "market", quantity - self.shares[column]
+        if self.settings.size_at == "fill":
+            return "target_weight", quantity
+        shares = self.size(column, quantity, marks[column], self.equity(marks))
+        if math.isnan(shares):
+            raise EngineError(f"{self.symbols[column]} has not traded yet: there is no price to size a weight by")
+        return "market", shares
+
+    def _replace_target(self, column: int) -> None:
+        """Drop the symbol's waiting market orders: a new target replaces what is not filled of older ones."""
+        for order in list(self.orders.values()):
+            if order.column == column and order.kind in _AT_OPEN:
+                del self.orders[order.id]
+
+    def _group(self, ref: int) -> int:
+        """Return the group of an order that is the alternative of the open order `ref`; 0 = none."""
+        other = self.orders.get(ref)
+        if other is None:
+            return 0
+        if not other.group:
+            self.orders[ref] = other._replace(group=ref)
+        return ref if not other.group else other.group
+
+
+def _open(quote: Prices) -> float:
+    """Return a symbol's open, NaN unless it traded."""
+    return math.nan if math.isnan(quote[_CLOSE]) else quote[_OPEN]
+
+
+def _touched(order: Order, quote: Prices) -> float | None:
+    """Return the price at which a bar fills a limit order or triggers a stop; None when it does not reach it.
+
+    Without a trade every price is NaN, which reaches nothing.
+    """
+    buys = order.quantity > 0
+    if order.kind == "limit":
+        reached = quote[_LOW] <= order.limit if buys else quote[_HIGH] >= order.limit
+        better = min if buys else max
+        return better(quote[_OPEN], order.limit) if reached else None
+    reached = quote[_HIGH] >= order.stop if buys else quote[_LOW] <= order.stop
+    worse = max if buys else min
+    return worse(quote[_OPEN], order.stop) if reached else None
+
+
+def _within_limit(order: Order, price: float) -> bool:
+    return price <= order.limit if order.quantity > 0 else price >= order.limit

@@ -1,0 +1,147 @@
+"""Takes a strategy through bars one by one: the same engine that the platform keeps its books with, live."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import repeat
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tapedeck.bars import Array, Bars
+from tapedeck.book import Bar, Book, OrderError, Quote, unknown
+from tapedeck.engine.broker import Broker
+from tapedeck.engine.core import StepResult
+from tapedeck.engine.inputs import Block
+from tapedeck.engine.order_pass import Pass
+from tapedeck.engine.order_state import OrderState
+from tapedeck.engine.orders import Ask, to_bytes
+from tapedeck.engine.settings import EngineError
+from tapedeck.fields import FIELDS
+
+OnBar = Callable[[Bar, Book], object]
+MOST_ORDERS = 500_000  # of a chunk (a test holds it equal to `contract.MOST_ORDERS`)
+_SLAB = 512  # bars whose numbers are Python's at once
+_new = tuple.__new__
+
+
+@dataclass(frozen=True)
+class Played:
+    """A chunk's books, the sealed records of its orders, and the digest of what they led to."""
+
+    step: StepResult
+    orders: bytes
+    claim: bytes
+
+
+def claim(step: StepResult, state: OrderState) -> bytes:
+    """Return the SHA-256 of a chunk's fills and equity and of the books after it."""
+    digest = hashlib.sha256(step.fills.to_bytes())
+    digest.update(step.equity.astype("<f8").tobytes())
+    digest.update(state.to_bytes())
+    return digest.digest()
+
+
+class View:
+    """What `Bar` and `Book` look at: the chunk, and the row at which the strategy stands."""
+
+    def __init__(self, run: Pass, bars: Bars, lookback: int, *, fractional: bool) -> None:
+        self.bars = bars
+        self.fractional = fractional
+        self.asked: list[Ask] = []
+        self.row = 0  # of the chunk's own rows
+        self._run = run
+        self._lookback = lookback
+        self._columns = {symbol: i for i, symbol in enumerate(bars.symbols)}
+        self._before = len(bars) - len(run.mark)
+
+    @property
+    def broker(self) -> Broker:
+        """Accounts and open orders."""
+        return self._run.broker
+
+    def marks(self) -> list[float]:
+        """Return the last known closes."""
+        return self._run.marks(self.row)
+
+    def column(self, symbol: str) -> int:
+        """Return a symbol's column; raises `OrderError` with the nearest name."""
+        try:
+            return self._columns[symbol]
+        except (KeyError, TypeError):
+            raise unknown(symbol, self.bars.symbols) from None
+
+    def ask(self, kind: int, column: int, tif: int, ref: int, *numbers: float) -> int:
+        """Hand a record to the broker and keep it for the platform; return the order's id."""
+        if len(self.asked) >= MOST_ORDERS:
+            raise OrderError(f"more than {MOST_ORDERS:,} orders in a month's chunk")
+        quantity, limit, stop = numbers
+        ask = (self._run.first + self.row, kind, column, tif, 0, ref, quantity, limit, stop)
+        order = self._run.ask(ask, self.row)
+        self.asked.append(ask)
+        return order
+
+    def history(self, row: int, bars: int, symbol: str | None, field: str) -> Array:
+        """See `Bar.history`; `row` counts the chunk's history as well."""
+        if not 1 <= bars <= self._lookback + 1:
+            raise ValueError(f"history({bars}): lookback() is {self._lookback}, so 1 to {self._lookback + 1} bars are")
+        if field not in FIELDS:
+            raise ValueError(f"history: field is one of {', '.join(FIELDS)}, not {field!r}")
+        values: Array = getattr(self.bars, field)[max(0, row + 1 - bars) : row + 1]
+        return values if symbol is None else values[:, self.column(symbol)]
+
+
+def play(  # noqa: PLR0917 - a chunk and who decides on it
+    state: OrderState, block: Block, actions: NDArray[np.void], bars: Bars, lookback: int, on_bar: OnBar
+) -> Played:
+    """Ask `on_bar` at every bar of `block`; `bars` are the same, adjusted, after their history. Changes `state`.
+
+    Raises what the strategy raises, with a note that names the bar.
+    """
+    run = Pass(state, block, actions)
+    view = View(run, bars, lookback, fractional=state.settings.fractional)
+    try:
+        _walk(run, view, block, on_bar)
+    except Exception as error:
+        error.add_note(f"in on_bar(bar, book) at the bar {_time(block, view.row)} UTC")
+        raise
+    step = run.finish()
+    return Played(step, to_bytes(view.asked), claim(step, state))
+
+
+def _walk(run: Pass, view: View, block: Block, on_bar: OnBar) -> None:
+    book, names, width = Book(view), view.bars.symbols, len(view.bars.symbols)
+    due, orders, before = frozenset(run.due), run.broker.orders, len(view.bars) - len(block.ts)
+    traded = ~np.isnan(block.fields["close"])
+    whole = np.asarray(traded.all(axis=1)).tolist()
+    for row, quotes in enumerate(_quotes(block, view.bars, before)):
+        view.row = row
+        if orders or row in due:
+            run.bar(row, quotes)
+        if whole[row]:
+            bar = Bar(zip(names, quotes))  # noqa: B905 - both have a place for each symbol
+        else:
+            bar = Bar((names[i], quotes[i]) for i in range(width) if traded[row, i])
+        bar._row = before + row
+        bar._view = view
+        on_bar(bar, book)
+
+
+def _quotes(block: Block, bars: Bars, before: int) -> Iterator[tuple[Quote, ...]]:
+    """Yield each row's quotes by column."""
+    fields = [block.fields[name] for name in FIELDS] + [bars.close[before:]]
+    for start in range(0, len(block.ts), _SLAB):
+        slab = [np.ascontiguousarray(values[start : start + _SLAB].T).tolist() for values in fields]
+        columns = [map(_new, repeat(Quote), zip(*column, strict=True)) for column in zip(*slab, strict=True)]
+        yield from zip(*columns, strict=True)
+
+
+def _time(block: Block, row: int) -> str:
+    start = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(block.ts[row]))
+    return f"{start:%Y-%m-%d %H:%M}"
+
+
+__all__ = ["MOST_ORDERS", "EngineError", "Played", "View", "claim", "play"]
