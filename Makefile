@@ -93,5 +93,8 @@ test-fast: setup ## Tests that need neither the sandbox nor the stack
 test: lint ## Everything
 	$(BIN)/pytest
 
-bench: setup ## Measure; writes benchmarks/results/latest.json
+bench: setup ## Measure all; `make bench-NAME` one; writes benchmarks/results/latest.json
 	$(BIN)/python -m benchmarks
+
+bench-%: setup
+	$(BIN)/python -m benchmarks $*
