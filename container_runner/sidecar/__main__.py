@@ -18,6 +18,7 @@ import contract
 from sandbox import policy
 from sidecar.attempt import Attempt
 from sidecar.exchange import Exchange
+from sidecar.near import NodeCache
 from sidecar.settings import Settings
 from tapedeck.market.store import S3Store
 
@@ -45,6 +46,7 @@ def main(folders: list[str]) -> int:
     settings = Settings.from_env(os.environ)
     client = connect(settings)
     inside, outside, state = (Path(folder) for folder in folders or (contract.IN, contract.OUT, "/tmp"))
+    near = NodeCache(settings.cache_url, settings.cache_dir) if settings.cache_url else None
     attempt = Attempt(
         settings,
         policy.load(),
@@ -53,8 +55,13 @@ def main(folders: list[str]) -> int:
         exchange=Exchange(inside, outside),
         state=state,
         terminated=terminated,
+        near=near,
     )
-    return attempt.run()
+    try:
+        return attempt.run()
+    finally:
+        if near:
+            near.tell()
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from sidecar.usage import claimed, in_words
 from sidecar.watch import ProcessEndedError, VanishedError, Watch
 from tapedeck.market.calendar import from_day_number
 from tapedeck.market.errors import MarketError
+from tapedeck.market.months import Near
 from tapedeck.market.store import ObjectStore
 
 END_WITHIN_S = 30.0  # how long the strategy's process may take to leave after its last decision
@@ -43,11 +44,13 @@ class Attempt:
         exchange: Exchange,
         state: Path,
         terminated: threading.Event,
+        near: Near | None = None,
     ) -> None:
         self._settings = settings
         self._policy = policy
         self._runs = runs
         self._market = market
+        self._near = near
         self._exchange = exchange
         self._events = EventLog(runs, settings.job, settings.attempt, state / "events.json")
         self._logs = LogShipper(exchange, runs, settings.job, settings.attempt, LogBook(**policy.logs))
@@ -100,7 +103,7 @@ class Attempt:
         code = inputs.fetch_code(self._runs, manifest)
         inputs.lay_out(self._exchange, manifest, code)
         self._events.started()
-        feed = Feed(self._market, manifest)
+        feed = Feed(self._market, manifest, self._near)
         try:
             books = Books(manifest, feed.splits, feed.dividends)
             lookback = self._hello()

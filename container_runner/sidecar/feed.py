@@ -6,7 +6,7 @@ are handed in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -19,7 +19,7 @@ import contract
 from sandbox.policy import Policy
 from sidecar import limits
 from sidecar.chunks import Column
-from tapedeck.market import adjust, reader
+from tapedeck.market import adjust, months, reader
 from tapedeck.market import calendar as calendars
 from tapedeck.market import snapshot as snapshots
 from tapedeck.market.actions import Dividend, Split
@@ -42,8 +42,9 @@ class Handout:
 class Feed:
     """Bars of one run. Errors of reading are `tapedeck.market.errors.MarketError`."""
 
-    def __init__(self, store: ObjectStore, manifest: contract.RunManifest) -> None:
+    def __init__(self, store: ObjectStore, manifest: contract.RunManifest, near: months.Near | None = None) -> None:
         self._store = store
+        self._near = near
         self._manifest = manifest
         self._chunks = [(date.fromisoformat(a), date.fromisoformat(b)) for a, b in manifest["chunks"]]
         self._anchor = date.fromisoformat(manifest["start"])
@@ -88,7 +89,11 @@ class Feed:
 
     def _own(self, index: int) -> Block:
         first, last = self._chunks[index]
-        return reader.read_block(self._store, self._snapshot, self._manifest["symbols"], contract.FIELDS, first, last)
+        return self._read(contract.FIELDS, first, last)
+
+    def _read(self, fields: Sequence[str], first: date, last: date) -> Block:
+        symbols = self._manifest["symbols"]
+        return reader.read_block(self._store, self._snapshot, symbols, fields, first, last, near=self._near)
 
     def _history(self, lookback: int) -> Block:
         first = self._chunks[0][0]
@@ -96,10 +101,10 @@ class Feed:
         begin = reader.history_start(self._snapshot, symbols, first, lookback) if lookback else first
         if self._manifest["adjust"] == "total":
             last = self._chunks[-1][1]
-            self._closes = reader.dividend_closes(self._store, self._snapshot, symbols, begin, last)
+            self._closes = reader.dividend_closes(self._store, self._snapshot, symbols, begin, last, near=self._near)
         # from `first` to the day before it: an empty block of the right form
         before = first - timedelta(days=1)
-        return _last(reader.read_block(self._store, self._snapshot, symbols, fields, begin, before), lookback)
+        return _last(self._read(fields, begin, before), lookback)
 
     def _columns(self, history: Block, own: Block) -> list[Column]:
         session = np.concatenate([history.session, own.session])

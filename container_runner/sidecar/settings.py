@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class Settings:
     market_bucket: str
     region: str | None
     sandbox: str | None  # what holds the strategy, as the record shall call it
+    cache_url: str | None = None  # the node's cache and its files; None: read from S3
+    cache_dir: Path = Path("/nonexistent")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -31,4 +34,6 @@ class Settings:
             market_bucket=environ["MARKET_BUCKET"],
             region=environ.get("AWS_REGION"),
             sandbox=environ.get("SANDBOX"),
+            cache_url=environ.get("CACHE_URL"),
+            cache_dir=Path(environ.get("CACHE_DIR", "/nonexistent")),
         )

@@ -12,9 +12,9 @@ import math
 import re
 import sys
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -31,11 +31,14 @@ _PRICE_SCALE = b"tapedeck.price_scale"
 _VOLUME_SCALE = b"tapedeck.volume_scale"
 
 
+Column: TypeAlias = "array[int] | memoryview"  # int64; a view is of a file of the node's cache
+
+
 @dataclass(frozen=True)
 class Month:
     """A symbol's bars of one month: int64 columns of equal length, `ts` (us UTC) strictly ascending."""
 
-    columns: dict[str, array[int]]  # by COLUMNS
+    columns: Mapping[str, Column]  # by COLUMNS
     price_scale: int
     volume_scale: int
 
@@ -110,7 +113,7 @@ def _least_scale(values: array[int], scale: int) -> int:
 
 def column_digests(month: Month) -> dict[str, str]:
     """Return the SHA-256 of each column's int64 little-endian bytes."""
-    return {name: hashlib.sha256(_little_endian(month.columns[name])).hexdigest() for name in COLUMNS}
+    return {name: hashlib.sha256(little_endian(month.columns[name])).hexdigest() for name in COLUMNS}
 
 
 def combine(columns: dict[str, str], price_scale: int, volume_scale: int) -> str:
@@ -124,7 +127,8 @@ def digest(month: Month) -> str:
     return combine(column_digests(month), month.price_scale, month.volume_scale)
 
 
-def _little_endian(values: array[int]) -> bytes:
+def little_endian(values: Column) -> bytes:
+    """Return a column's int64 bytes in little-endian order."""
     if sys.byteorder == "big":
         values = array("q", values)
         values.byteswap()
@@ -152,7 +156,7 @@ def encode(month: Month) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _arrow(name: str, values: array[int]) -> Any:
+def _arrow(name: str, values: Column) -> Any:
     column = pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values)])
     narrow = name != "ts" and len(values) > 0 and max(values) <= _INT32_MAX and min(values) >= -_INT32_MAX
     return column.cast(pa.int32()) if narrow else column

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from tapedeck.market import encoding, months
 from tapedeck.market.actions import Dividend, Split
-from tapedeck.market.encoding import COLUMNS, Month
+from tapedeck.market.encoding import COLUMNS, Column, Month
 from tapedeck.market.leaf import Leaf
 from tapedeck.market.publish import Change
 from tapedeck.market.snapshot import Snapshot
@@ -58,8 +58,8 @@ def upsert(old: Month, new: Month) -> Month:
     return encoding.month({name: array("q", [side[name][row] for side, row in rows]) for name in COLUMNS}, scales)
 
 
-def _at(month: Month, scales: Mapping[str, int]) -> dict[str, array[int]]:
-    columns = {"ts": month.columns["ts"]}
+def _at(month: Month, scales: Mapping[str, int]) -> Mapping[str, Column]:
+    columns: dict[str, Column] = {"ts": month.columns["ts"]}
     for name, scale in scales.items():
         own = month.volume_scale if name == "volume" else month.price_scale
         columns[name] = encoding.rescale(month.columns[name], own, scale)

@@ -21,12 +21,19 @@ from tapedeck.market.store import ObjectStore
 
 
 def read_block(  # noqa: PLR0917 -- runner and tests agreed on this order
-    store: ObjectStore, snapshot: Snapshot, symbols: Sequence[str], fields: Sequence[str], first: date, last: date
+    store: ObjectStore,
+    snapshot: Snapshot,
+    symbols: Sequence[str],
+    fields: Sequence[str],
+    first: date,
+    last: date,
+    *,
+    near: months.Near | None = None,
 ) -> Block:
     """Return the raw bars of the sessions from `first` to `last`, both inclusive; fields: open high low close volume.
 
-    Raises UnknownSymbolError, CalendarError, ValueError for a field that there is not, and DataError for stored bytes
-    that are not what the snapshot says.
+    Months come from `near` where it has them. Raises UnknownSymbolError, CalendarError, ValueError for a field that
+    there is not, and DataError for stored bytes that are not what the snapshot says.
     """
     for name in fields:
         if name not in COLUMNS[1:]:
@@ -44,7 +51,7 @@ def read_block(  # noqa: PLR0917 -- runner and tests agreed on this order
         for name, ref in leaves[symbol].months.items()
         if ref.first <= last and ref.last >= first
     ]
-    for want, month in months.load(store, asked):
+    for want, month in months.load(store, asked, near=near, columns=fields):
         if not _fill(block, column[want.symbol], month):
             raise DataError(
                 f"has a bar that is not on {snapshot.calendar}'s grid",
@@ -90,11 +97,17 @@ def history_start(snapshot: Snapshot, symbols: Sequence[str], start: date, bars:
 
 
 def dividend_closes(
-    store: ObjectStore, snapshot: Snapshot, symbols: Sequence[str], first: date, last: date
+    store: ObjectStore,
+    snapshot: Snapshot,
+    symbols: Sequence[str],
+    first: date,
+    last: date,
+    *,
+    near: months.Near | None = None,
 ) -> dict[Dividend, float]:
     """Return the raw close before each dividend's ex-date, for ex-dates after `first` up to `last`.
 
-    A dividend without any earlier close has no entry. Errors as in `read_block`.
+    A dividend without any earlier close has no entry. `near` and errors as in `read_block`.
     """
     calendar = calendars.get(snapshot.calendar)
     needed: dict[tuple[str, str], list[Dividend]] = {}
@@ -106,7 +119,7 @@ def dividend_closes(
                     asked.append(months.wanted(snapshot.dataset, leaf, name))
                 needed.setdefault((leaf.symbol, name), []).append(dividend)
     found: dict[Dividend, tuple[str, float]] = {}  # with the month's name: the later month has the close
-    for want, month in months.load(store, asked):
+    for want, month in months.load(store, asked, near=near, columns=("close",)):
         for dividend in needed[want.symbol, want.name]:
             close = _close_before(month, calendar.to_utc(dividend.session, 0))
             if close is not None:

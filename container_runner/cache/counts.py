@@ -1,0 +1,35 @@
+"""What the daemon did since it started, counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import Lock
+
+
+@dataclass
+class Counts:
+    """Months by how they were had, bytes fetched, files that left; `add` may be called from several threads."""
+
+    requests: int = 0
+    refused: int = 0  # requests that were not answered
+    hits: int = 0  # months that were there decoded
+    decoded: int = 0  # months that were there encoded
+    fetched: int = 0  # months that S3 gave
+    absent: int = 0  # months that could not be given: gone, late, damaged, no room
+    fetched_bytes: int = 0
+    failed: int = 0  # months that S3 did not give
+    evicted: int = 0  # files that left for others
+    corrupt: int = 0  # files and bodies that were not what they should be
+    full: int = 0  # files that could not be written
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    def add(self, **more: int) -> None:
+        """Count."""
+        with self._lock:
+            for name, by in more.items():
+                setattr(self, name, getattr(self, name) + by)
+
+    def told(self) -> dict[str, int]:
+        """Return the counts by name."""
+        with self._lock:
+            return {name: value for name, value in self.__dict__.items() if not name.startswith("_")}

@@ -1,0 +1,403 @@
+"""The node's cache: a daemon over HTTP, a sidecar's reader in front of it, a store behind. It costs or saves time only.
+
+What is read through the cache is compared, to the byte, with what is read without it, whatever happens to the cache.
+"""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from array import array
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cache.counts import Counts
+from cache.node import Node
+from cache.server import Server
+from cache.shelf import Shelf
+from cache.tiers import Tiers
+from sidecar.near import NodeCache
+from tapedeck.market import calendar as calendars
+from tapedeck.market import encoding, layout, mapped, months, publish, reader
+from tapedeck.market.block import Block
+from tapedeck.market.encoding import COLUMNS, Month
+from tapedeck.market.errors import DataError
+from tapedeck.market.publish import Change
+from tapedeck.market.snapshot import Snapshot
+from tapedeck.market.store import FolderStore
+
+DATASET = layout.parse_dataset("crypto-1m")
+CALENDAR = calendars.get("24/7")
+SYMBOLS = ["BTC", "ETH"]
+FIRST, LAST = date(2021, 1, 30), date(2021, 2, 2)  # a month's file is big enough to be mapped
+
+
+@pytest.fixture(autouse=True)
+def _no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(months._CACHE, "_limit", 0)  # what is read is read anew
+
+
+class Watched(FolderStore):
+    """A store that counts its months' GETs and does what `before` does before each."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.gets = 0
+        self.before: Callable[[], None] = lambda: None
+
+    def get(self, key: str, version: str | None = None) -> bytes:
+        if key.endswith(".parquet"):
+            self.gets += 1
+            self.before()
+        return super().get(key, version)
+
+
+def month(name: str, seed: int) -> Month:
+    first = date.fromisoformat(f"{name}-01")
+    last = date(first.year, first.month, 31 if first.month == 1 else 28)
+    ts = np.frombuffer(CALENDAR.grid("1m", first, last).ts, np.int64)
+    numbers = np.random.default_rng(seed)
+    columns = {"ts": array("q", ts.tobytes())}
+    for column in COLUMNS[1:]:
+        columns[column] = array("q", numbers.integers(1, 10**9, len(ts)).tobytes())
+    return encoding.month(columns, dict.fromkeys(COLUMNS, 2))
+
+
+class Market:
+    """A market of two symbols and two months, and what is read of it without a cache."""
+
+    def __init__(self, root: Path, snapshot: Snapshot) -> None:
+        self.store, self.snapshot = Watched(root), snapshot
+        self.direct = self.read(None)
+        self.store.gets = 0
+
+    def read(self, near: months.Near | None) -> Block:
+        return reader.read_block(self.store, self.snapshot, SYMBOLS, COLUMNS[1:], FIRST, LAST, near=near)
+
+    def reads_right(self, near: NodeCache) -> bool:
+        read = self.read(near)
+        return all(read.fields[name].tobytes() == self.direct.fields[name].tobytes() for name in COLUMNS[1:])
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Snapshot]:
+    root = tmp_path_factory.mktemp("market")
+    changes = {
+        symbol: Change({name: month(name, at * 2 + n) for n, name in enumerate(("2021-01", "2021-02"))})
+        for at, symbol in enumerate(SYMBOLS)
+    }
+    return root, publish.publish(FolderStore(root), DATASET, None, changes).snapshot
+
+
+@pytest.fixture
+def market(published: tuple[Path, Snapshot]) -> Market:
+    return Market(*published)
+
+
+class Daemon:
+    """A daemon in this process."""
+
+    def __init__(self, folder: Path, store: FolderStore, quota: int | None) -> None:
+        folder.mkdir(exist_ok=True)
+        self.folder, self.counts = folder, Counts()
+        self.tiers = Tiers(folder, quota, self.counts)
+        self.tiers.load()
+        self.server = Server(("127.0.0.1", 0), Node(store, self.tiers, self.counts), self.tiers, self.counts)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def near(self) -> NodeCache:
+        return NodeCache(self.url, self.folder)
+
+    def told(self) -> dict[str, int]:
+        connection = http.client.HTTPConnection(*self.server.server_address[:2], timeout=5)  # type: ignore[arg-type]
+        connection.request("GET", "/metrics")
+        told: dict[str, int] = json.loads(connection.getresponse().read())
+        connection.close()
+        return told
+
+    def decoded(self) -> list[Path]:
+        return sorted(path for path in (self.folder / "decoded").rglob("*") if path.is_file())
+
+
+@contextmanager
+def running(folder: Path, store: FolderStore, quota: int | None = 1 << 30) -> Iterator[Daemon]:
+    daemon = Daemon(folder, store, quota)
+    thread = threading.Thread(target=daemon.server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield daemon
+    finally:
+        daemon.server.shutdown()
+        thread.join()
+        daemon.server.server_close()
+        daemon.server.node.close()
+
+
+def test_the_second_read_hits_and_asks_s3_for_nothing(tmp_path: Path, market: Market) -> None:
+    with running(tmp_path / "cache", market.store) as daemon:
+        near = daemon.near()
+        assert market.reads_right(near)
+        assert market.store.gets == 4  # the daemon's
+        assert market.reads_right(near)
+        assert market.store.gets == 4
+        told = daemon.told()
+        assert (told["hits"], told["fetched"], told["absent"]) == (4, 4, 0)
+        assert told["decoded_files"] == told["encoded_files"] == 4
+        assert told["fetched_bytes"] == told["encoded_bytes"]
+
+
+def test_two_runs_at_once_fetch_a_month_once(tmp_path: Path, market: Market) -> None:
+    market.store.before = lambda: time.sleep(0.1)
+    with running(tmp_path / "cache", market.store) as daemon, ThreadPoolExecutor(2) as runs:
+        assert all(runs.map(market.reads_right, [daemon.near(), daemon.near()]))
+        assert market.store.gets == 4
+
+
+@pytest.mark.parametrize("harm", ["flip", "truncate", "empty", "swap", "header", "fifo"])
+def test_a_harmed_file_is_read_from_s3_and_found_at_the_next_use(tmp_path: Path, market: Market, harm: str) -> None:
+    with running(tmp_path / "cache", market.store) as daemon:
+        near = daemon.near()
+        market.read(near)
+        damage(daemon.decoded()[0], daemon.decoded()[1], harm)
+        assert market.reads_right(near)
+        assert market.store.gets == 5  # the sidecar's own
+        assert market.reads_right(near)  # doubts: the daemon checks, throws away, makes it again
+        assert market.store.gets == 5  # from the encoded tier
+        told = daemon.told()
+        assert (told["corrupt"], told["decoded"]) == (1, 1)
+        mapped.check(daemon.decoded()[0], daemon.decoded()[0].name)
+
+
+def damage(path: Path, other: Path, how: str) -> None:
+    body = bytearray(path.read_bytes())
+    path.unlink()
+    if how == "fifo":
+        os.mkfifo(path)
+        return
+    if how == "flip":
+        body[len(body) // 2] ^= 1
+    elif how == "header":
+        body[9] ^= 1
+    elif how == "swap":
+        body = bytearray(other.read_bytes())
+    else:
+        body = body[: len(body) // 2 if how == "truncate" else 0]
+    path.write_bytes(body)
+
+
+def test_what_was_harmed_before_the_start_goes_and_is_counted(tmp_path: Path, market: Market) -> None:
+    folder = tmp_path / "cache"
+    with running(folder, market.store) as daemon:
+        market.read(daemon.near())
+        damage(daemon.decoded()[0], daemon.decoded()[1], "flip")
+        damage(daemon.decoded()[2], daemon.decoded()[1], "truncate")
+        harmed = sorted((folder / "encoded").rglob("*.parquet"))[1]
+        damage(harmed, harmed, "flip" if harmed.stat().st_size else "truncate")
+        (daemon.decoded()[3].parent / ".new-half").write_bytes(b"half")
+    with running(folder, market.store) as daemon:
+        daemon.tiers.check(threading.Event())
+        told = daemon.told()
+        assert (told["corrupt"], told["decoded_files"], told["encoded_files"]) == (3, 2, 3)
+        assert not list(folder.rglob(".new-*"))
+        assert market.reads_right(daemon.near())
+
+
+@pytest.mark.parametrize("state", ["dead", "silent", "error", "nonsense", "short", "no port"])
+def test_a_daemon_that_does_not_answer_is_asked_once(
+    tmp_path: Path, market: Market, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sidecar.near._MARGIN_S", 0.1)
+    monkeypatch.setattr("sidecar.near._WAIT_MS", 100)
+    with running(tmp_path / "cache", market.store) as daemon:
+        url = daemon.url if state != "no port" else "http://127.0.0.1"
+        asked: list[int] = []
+
+        def present(_: object) -> list[bool]:
+            asked.append(1)
+            if state == "silent":
+                time.sleep(0.6)
+            elif state == "error":
+                raise OSError("broken")
+            return [True] * (1 if state == "short" else 0)
+
+        monkeypatch.setattr(daemon.server.node, "present", present)
+        if state == "dead":
+            daemon.server.socket.close()
+        near = NodeCache(url, daemon.folder)
+        for _ in range(3):
+            assert market.reads_right(near)
+        assert len(asked) <= 1
+        assert market.store.gets == 12
+        if state == "dead":
+            daemon.server.socket = type(daemon.server.socket)()  # serve_forever's selector ends with it
+
+
+def test_a_slow_s3_makes_the_daemon_answer_what_it_has(
+    tmp_path: Path, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sidecar.near._WAIT_MS", 200)
+    slow = Watched(market.store.root)
+    slow.before = lambda: time.sleep(1.0)
+    with running(tmp_path / "cache", slow) as daemon:
+        near = daemon.near()
+        assert market.reads_right(near)
+        assert market.store.gets == 4
+        assert daemon.told()["absent"] == 4
+        assert market.reads_right(near)
+        assert daemon.told()["requests"] == 1  # of no use: not asked again
+
+
+def test_a_damaged_object_is_the_sidecars_to_name(tmp_path: Path, market: Market) -> None:
+    class Harmed(Watched):
+        def get(self, key: str, version: str | None = None) -> bytes:
+            body = super().get(key, version)
+            return body[:-100] if key.startswith("crypto-1m/ETH/2021/02") else body
+
+    market.store = Harmed(market.store.root)
+    with running(tmp_path / "cache", market.store) as daemon, pytest.raises(DataError, match="ETH 2021-02") as caught:
+        market.read(daemon.near())
+    assert caught.value.key == "crypto-1m/ETH/2021/02.parquet"
+    assert daemon.counts.corrupt == 1
+
+
+def test_the_least_recently_used_leaves_at_80_percent(tmp_path: Path, market: Market) -> None:
+    with running(tmp_path / "cache", market.store, quota=5_000_000) as daemon:  # a decoded month takes 2 MB
+        near = daemon.near()
+        for _ in range(2):
+            assert market.reads_right(near)
+        told = daemon.told()
+        assert told["evicted"] > 0
+        assert told["encoded_bytes"] + told["decoded_bytes"] <= told["limit_bytes"] == 4_000_000
+        assert told["decoded_bytes"] == sum(path.stat().st_size for path in daemon.decoded())
+
+
+def test_a_month_that_does_not_fit_at_all_is_not_kept(tmp_path: Path, market: Market) -> None:
+    with running(tmp_path / "cache", market.store, quota=1_000_000) as daemon:
+        assert market.reads_right(daemon.near())
+        assert daemon.told()["full"] > 0
+        assert not daemon.decoded()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EIO])
+def test_a_disk_that_takes_nothing_costs_no_run(
+    tmp_path: Path, market: Market, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def put(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with running(tmp_path / "cache", market.store) as daemon:
+        monkeypatch.setattr(Shelf, "put", put)
+        near = daemon.near()
+        for _ in range(2):
+            assert market.reads_right(near)
+        told = daemon.told()
+        assert (told["full"], told["requests"]) == (8, 1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small tmpfs")
+def test_a_really_full_disk_is_survived(tmp_path: Path, market: Market) -> None:
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], check=True)
+    try:
+        with running(folder, market.store, quota=1 << 30) as daemon:  # believes in more than there is
+            for _ in range(2):
+                assert market.reads_right(daemon.near())
+            assert daemon.told()["evicted"] > 0
+            for path in daemon.decoded():
+                mapped.check(path, path.name)
+        subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+        with running(folder, market.store, quota=None) as daemon:
+            assert market.reads_right(daemon.near())
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_a_month_that_leaves_while_it_is_read_stays_whole(tmp_path: Path, market: Market) -> None:
+    with running(tmp_path / "cache", market.store) as daemon:
+        market.read(daemon.near())
+        path = daemon.decoded()[0]
+        held = mapped.read(path, path.name)
+        before = bytes(held.columns["close"])
+        while daemon.tiers.decoded.remove_oldest():
+            pass
+        assert not path.exists()
+        assert bytes(held.columns["close"]) == before
+
+
+def test_a_daemon_killed_in_the_middle_leaves_whole_files_and_the_run_goes_on(tmp_path: Path, market: Market) -> None:
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    with started(folder, market.store.root) as (process, url):
+        near = NodeCache(url, folder)
+        killer = threading.Timer(0.05, process.kill)
+        killer.start()
+        assert market.reads_right(near)
+        killer.join()
+        assert market.reads_right(near)
+    with started(folder, market.store.root) as (process, url):
+        assert market.reads_right(NodeCache(url, folder))
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=10)[1]
+    assert process.returncode == 0
+    assert json.loads(said.splitlines()[-1])["corrupt"] == 0
+    assert not list(folder.rglob(".new-*"))
+
+
+_DAEMON = """
+import sys; from pathlib import Path; from cache import __main__ as cache; from tapedeck.market.store import FolderStore
+cache.connect = lambda settings: FolderStore(Path(sys.argv[1]))
+sys.exit(cache.main())
+"""
+
+
+@contextmanager
+def started(folder: Path, market: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    code = Path(__file__).parents[2] / "container_runner"
+    environ = {"MARKET_BUCKET": "m", "CACHE_DIR": str(folder), "CACHE_LISTEN": "127.0.0.1:0", "PYTHONPATH": str(code)}
+    command = [sys.executable, "-B", "-c", _DAEMON, str(market)]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process, f"http://127.0.0.1:{json.loads(process.stdout.readline())['port']}"
+        finally:
+            process.kill()
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    symbols=st.lists(st.sampled_from(SYMBOLS), min_size=1, unique=True),
+    fields=st.lists(st.sampled_from(COLUMNS[1:]), min_size=1, unique=True),
+    days=st.lists(st.dates(date(2021, 1, 1), date(2021, 2, 28)), min_size=2, max_size=2).map(sorted),
+)
+def test_what_the_cache_gives_is_what_the_store_gives(
+    cached: Daemon, published: tuple[Path, Snapshot], symbols: list[str], fields: list[str], days: list[date]
+) -> None:
+    root, snapshot = published
+    one, other = (
+        reader.read_block(FolderStore(root), snapshot, symbols, fields, *days, near=near)
+        for near in (cached.near(), None)
+    )
+    assert list(one.fields) == list(other.fields) == fields
+    assert all(one.fields[name].tobytes() == other.fields[name].tobytes() for name in fields)
+
+
+@pytest.fixture(scope="module")
+def cached(published: tuple[Path, Snapshot], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    with running(tmp_path_factory.mktemp("held") / "cache", FolderStore(published[0])) as daemon:
+        yield daemon
