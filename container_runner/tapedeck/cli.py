@@ -7,9 +7,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tapedeck.submission import SubmissionError, inspect_source
 
@@ -19,8 +19,10 @@ except ImportError:  # installed without [client]
     remote = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from tapedeck.laptop import Finished
+    from tapedeck.laptop import Checked, Finished
+    from tapedeck.market.store import ObjectStore
 
+_T = TypeVar("_T")
 ROWS = (
     ("Final equity", "final_equity", "{:,.2f}"),
     ("Total return", "total_return", "{:.2%}"),
@@ -41,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
         if asked.command in ("run", "check"):
-            return _check(asked.file) if asked.command == "check" else _run(asked)
+            return _check(asked) if asked.command == "check" else _run(asked)
         return remote.act(asked)
     except SubmissionError as error:
         print(error, file=sys.stderr)
@@ -59,21 +61,44 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--data", type=Path, required=True, help="folder with datasets and their snapshots")
     run.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="override a parameter")
     run.add_argument("--out", type=Path, help="folder for trades.csv, equity.csv and metrics.json")
-    check = commands.add_parser("check", help="say what a file is, without running it")
+    check = commands.add_parser("check", help="say what a file is; with --data, whether it looks ahead")
     check.add_argument("file", type=Path)
+    check.add_argument("--data", type=Path, help="folder with datasets: run the file in this process and audit it")
+    check.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="override a parameter")
     if remote:
         remote.add_commands(commands, _param)
     return parser
 
 
-def _check(file: Path) -> int:
-    found = inspect_source(file.name, file.read_bytes())
-    print(json.dumps(found.to_dict(), indent=2))
-    return 0
+def _check(asked: argparse.Namespace) -> int:
+    found = inspect_source(asked.file.name, asked.file.read_bytes())
+    if asked.data is None:
+        print(json.dumps(found.to_dict(), indent=2))
+        return 0
+    from tapedeck import laptop  # noqa: PLC0415 - without data, `check` needs no NumPy
+
+    done = _with_data(asked, laptop.check)
+    if done is None:
+        return 1
+    print(verdict(asked.file.name, done))
+    return 0 if done.verdict.kind == "audited" else 1
 
 
 def _run(asked: argparse.Namespace) -> int:
-    from tapedeck import laptop, source  # noqa: PLC0415 - `check` needs no NumPy
+    from tapedeck import laptop  # noqa: PLC0415 - as above
+
+    done = _with_data(asked, laptop.run)
+    if done is None:
+        return 1
+    print(table(done))
+    if asked.out:
+        _write(done, asked.out)
+    return 0
+
+
+def _with_data(asked: argparse.Namespace, work: Callable[[Path, ObjectStore, dict[str, object]], _T]) -> _T | None:
+    """Return what `work` returns, None when it failed: then why is on stderr, with the researcher's own line."""
+    from tapedeck import source  # noqa: PLC0415 - as above
     from tapedeck.market.errors import MarketError  # noqa: PLC0415
     from tapedeck.market.store import FolderStore  # noqa: PLC0415
 
@@ -81,10 +106,9 @@ def _run(asked: argparse.Namespace) -> int:
         raise SubmissionError("BAD_HEADER", f"{asked.data} is no folder of market data.")
     params = dict(_param(text) for text in asked.param)
     try:
-        done = laptop.run(asked.file, FolderStore(asked.data), params)
+        return work(asked.file, FolderStore(asked.data), params)
     except MarketError as error:
         print(f"DATA: {error}", file=sys.stderr)
-        return 1
     except Exception as error:
         if isinstance(error, SubmissionError):
             raise
@@ -93,11 +117,22 @@ def _run(asked: argparse.Namespace) -> int:
             f" (line {place.line} of {place.file}" + (f", cell {place.cell})" if place.cell else ")") if place else ""
         )
         print(f"{source.describe(error)}CODE: {error}{where}", file=sys.stderr)
-        return 1
-    print(table(done))
-    if asked.out:
-        _write(done, asked.out)
-    return 0
+    return None
+
+
+def verdict(name: str, done: Checked) -> str:
+    """Return a check's outcome as text: what the file is, then what the audit found."""
+    found = done.found
+    rows = [
+        ("Strategy", f"{found.class_name or 'main(run)'} in {name} ({found.kind}, level {found.level})"),
+        ("Fields", ", ".join(found.fields)),
+        ("Data", f"{done.bars:,} bars of {', '.join(done.symbols[:8])}{', ...' if len(done.symbols) > 8 else ''}"),
+        ("Lookback", f"{done.lookback} bars"),
+        ("Look-ahead", str(done.verdict)),
+        ("Warm-up", done.warm_up),
+    ]
+    lines = [f"{label:<12}{text}" for label, text in rows]
+    return "\n".join([*lines, *(f"Warning     {text}" for text in [*found.warnings, *done.verdict.notes()])])
 
 
 def table(done: Finished) -> str:

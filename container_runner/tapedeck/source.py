@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import shutil
 import sys
 import tempfile
 import traceback
@@ -51,11 +52,13 @@ _loaded = _Loaded()
 def load(path: Path, name: str, kind: Kind, class_name: str | None) -> type[Strategy] | Callable[..., object]:
     """Run the submission `name`, whose bytes lie at `path`, as the module `strategy`; return its class or `main`.
 
+    Loaded again, it starts afresh: nothing that its own modules held before is there.
     Raises what the source raises; `locate` finds the line. `SubmissionError` when it does not parse, `LookupError` when
     the name is not there after running it.
     """
     body = path.read_bytes()
     cells, _ = reader.cells_of(kind, name, body)
+    _forget()
     _loaded.name, _loaded.folder = name, _unpack(name, body) if kind == "zip" else None
     _loaded.cells = {cell.filename: cell.number for cell in cells}
     module = ModuleType(MODULE)
@@ -98,6 +101,17 @@ def _compiled(cell: Cell) -> CodeType:
     """Compile a cell; tracebacks and `inspect` find its lines though no file of that name exists."""
     linecache.cache[cell.filename] = (len(cell.text), None, cell.text.splitlines(keepends=True), cell.filename)
     return compile(cell.text, cell.filename, "exec", dont_inherit=True)
+
+
+def _forget() -> None:
+    """Remove what an earlier load left: the modules of a zip and the folder that they came from."""
+    folder = _loaded.folder
+    if folder:
+        files = {name: getattr(module, "__file__", None) or "" for name, module in sys.modules.items()}
+        for name in [name for name, file in files.items() if file.startswith(folder)]:
+            del sys.modules[name]
+        sys.path[:] = [entry for entry in sys.path if entry != folder]
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unpack(name: str, body: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tapedeck.laptop.check import Checked, check
 from tapedeck.laptop.run import Finished, run
 
-__all__ = ["Finished", "run"]
+__all__ = ["Checked", "Finished", "check", "run"]

@@ -26,6 +26,7 @@ class Asked:
     adjust: Adjust
     risk_free: float
     seed: int
+    audit: bool  # on the platform; here `tapedeck check` does it
     engine: EngineSettings
 
 
@@ -48,6 +49,8 @@ def read(header: Mapping[str, Any]) -> Asked:
         raise _refused(f"end {end} is before start {start}")
     if header.get("adjust", "split") not in get_args(Adjust):
         raise _refused(f"adjust is one of {', '.join(get_args(Adjust))}")
+    if not isinstance(header.get("audit", False), bool):
+        raise _refused("audit is true or false")
     snapshot = header.get("snapshot", "latest")
     try:
         return Asked(
@@ -59,6 +62,7 @@ def read(header: Mapping[str, Any]) -> Asked:
             adjust=header.get("adjust", "split"),
             risk_free=float(header.get("risk_free", 0.0)),
             seed=int(header.get("seed", 0)),
+            audit=header.get("audit", False),
             engine=EngineSettings(**{key: header[key] for key in _ENGINE if key in header}),
         )
     except (TypeError, ValueError) as error:

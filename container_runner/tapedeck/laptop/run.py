@@ -47,21 +47,45 @@ def run(path: Path, store: ObjectStore, params: Mapping[str, object] | None = No
     The strategy's code runs in this process: only for code that one trusts. Raises `SubmissionError`,
     `tapedeck.market.errors.MarketError`, `DecisionError`, and what the strategy raises.
     """
+    plan = prepare(path, store, params or {})
+    lookback, decide = plan.load()
+    plan.market.load(lookback, plan.wish.adjust)
+    decided = ((rows, decide(plan.market.bars(rows, plan.found.fields))) for rows in plan.chunks())
+    return _keep_books(plan.found.class_name or path.stem, plan.snapshot, plan.market, plan.wish, decided)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a file asks for, on the data that is there."""
+
+    path: Path
+    found: Inspection
+    params: dict[str, Any]
+    wish: asked.Asked
+    snapshot: snapshot.Snapshot
+    market: Market  # not loaded yet: how much history it needs, the strategy says
+
+    def load(self) -> tuple[int, Callable[[Bars], Array]]:
+        """Load the strategy afresh, seeded; return its lookback in bars, and what decides on bars."""
+        random.seed(self.wish.seed)
+        np.random.seed(self.wish.seed)
+        return _strategy(self.path, self.found, self.params)
+
+    def chunks(self) -> list[slice]:
+        """Return the chunks' own rows in the loaded market."""
+        wish, found = self.wish, self.found
+        span = wish.start, wish.end, len(self.market.symbols), len(found.fields), found.level, NO_LIMIT
+        planned = chunks.plan(calendar.get(self.snapshot.calendar), self.snapshot.bar, *span)
+        return [self.market.rows(first, last) for first, last in planned]
+
+
+def prepare(path: Path, store: ObjectStore, params: Mapping[str, object]) -> Plan:
+    """Read the file and what it asks for; raises `SubmissionError` and `tapedeck.market.errors.MarketError`."""
     found = inspect_source(path.name, path.read_bytes())
-    values, wish = resolve_parameters(found, params or {}), asked.read(found.header)
+    values, wish = resolve_parameters(found, params), asked.read(found.header)
     snap = _snapshot(store, wish)
-    symbols = _symbols(snap, wish)
-    market = Market(store, snap, symbols, wish.start, wish.end)
-    random.seed(wish.seed)
-    np.random.seed(wish.seed)
-    lookback, decide = _strategy(path, found, values, market)
-    market.load(lookback, wish.adjust)
-    span = wish.start, wish.end, len(symbols), len(found.fields), found.level, NO_LIMIT
-    plan = chunks.plan(calendar.get(snap.calendar), snap.bar, *span)
-    parts = [(market.rows(first, last), market.bars(market.rows(first, last), found.fields)) for first, last in plan]
-    return _keep_books(
-        found.class_name or path.stem, snap, market, wish, ((rows, decide(bars)) for rows, bars in parts)
-    )
+    market = Market(store, snap, _symbols(snap, wish), wish.start, wish.end)
+    return Plan(path, found, values, wish, snap, market)
 
 
 def _keep_books(
@@ -112,9 +136,7 @@ def _symbols(snap: snapshot.Snapshot, wish: asked.Asked) -> tuple[str, ...]:
     return tuple(wish.symbols or snap.symbols)
 
 
-def _strategy(
-    path: Path, found: Inspection, values: dict[str, Any], market: Market
-) -> tuple[int, Callable[[Bars], Array]]:
+def _strategy(path: Path, found: Inspection, values: dict[str, Any]) -> tuple[int, Callable[[Bars], Array]]:
     """Load the strategy; return its lookback in bars, and what decides on bars."""
     loaded: Any = source.load(path, path.name, found.kind, found.class_name)
     instance = strategy.create(loaded, values) if found.class_name else None

@@ -1,0 +1,52 @@
+"""What an audit found, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tapedeck.audit.compare import Difference
+
+Causality = Literal["audited", "leaked", "unchecked"]
+Kind = Literal["audited", "leaked", "unrepeatable", "failed"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An audit's end; a leak comes with its first `difference` and with the bar that the data ended on, `cut`."""
+
+    kind: Kind
+    cuts: int  # replays compared
+    difference: Difference | None = None
+    cut: str | None = None
+    reason: str | None = None  # for "unrepeatable" and "failed"
+    rounding: Difference | None = None  # a decision that differs in its last digits, which is no leak
+
+    @property
+    def causality(self) -> Causality:
+        """What a result may state."""
+        return self.kind if self.kind in ("audited", "leaked") else "unchecked"
+
+    def warnings(self) -> list[str]:
+        """Return what a reader of the result has to know."""
+        return ([] if self.kind == "audited" else [str(self)]) + self.notes()
+
+    def notes(self) -> list[str]:
+        """Return what does not change the verdict."""
+        return [self._rounding()] if self.rounding else []
+
+    def __str__(self) -> str:
+        if self.kind == "audited":
+            replays = "1 replay" if self.cuts == 1 else f"{self.cuts} replays"
+            return f"audited: {replays} on data that ends early took the same decisions"
+        if self.kind == "leaked":
+            return f"leaked: {self.difference} when the data ends on the bar {self.cut}: the strategy looks ahead"
+        if self.kind == "unrepeatable":
+            return f"not repeatable: {self.reason}; look-ahead cannot be told from chance"
+        return f"not audited: {self.reason}"
+
+    def _rounding(self) -> str:
+        return (
+            f"rounding: {self.rounding} when the data ends early, less than 1e-12 apart: the order of a sum depends on "
+            "how many rows an array has; this is not counted as look-ahead"
+        )
