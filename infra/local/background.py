@@ -30,14 +30,14 @@ _RENEW_S = 3600.0
 """How often the credentials in the file are renewed; they are good for longer."""
 
 
-def up() -> int:
+def up(*, allow_weak_sandbox: bool = False) -> int:
     """Start the stack, unless it runs, and print how to use it."""
     told = running()
     if told is None:
         Ports.from_environment().claim()
         print("synthesise the app")
         synthesise(ROOT, BUILD / "cdk.out")
-        told = _launch()
+        told = _launch(["--allow-weak-sandbox"] if allow_weak_sandbox else [])
     print(instructions(told))
     return 0
 
@@ -76,12 +76,16 @@ def running() -> dict[str, Any] | None:
     return told if _started(told["pid"]) == told["started"] else None
 
 
-def supervise() -> int:
+def supervise(*, allow_weak_sandbox: bool = False) -> int:
     """Run the stack until SIGTERM."""
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
-    with Stack(BUILD / "cdk.out", STATE, say=lambda step: print(step, flush=True)) as stack:
+
+    def say(step: str) -> None:
+        print(step, flush=True)
+
+    with Stack(BUILD / "cdk.out", STATE, allow_weak_sandbox=allow_weak_sandbox, say=say) as stack:
         _write(stack)
         while not ending.wait(_RENEW_S):
             _write(stack)
@@ -111,11 +115,11 @@ Publish prices as the data owner, hand in a strategy, fetch its report:
 """
 
 
-def _launch() -> dict[str, Any]:
+def _launch(options: list[str]) -> dict[str, Any]:
     """Start the supervisor and wait until the stack is ready; it goes on when this process ends."""
     with _LOG.open("wb") as log:
         supervisor = subprocess.Popen(
-            [sys.executable, "-m", "infra.local", "supervise"],
+            [sys.executable, "-m", "infra.local", "supervise", *options],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=log,

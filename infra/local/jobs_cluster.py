@@ -51,6 +51,7 @@ class JobsCluster:
         environment: dict[str, str],
         logs: Path,
         max_pods: int,
+        allow_weak_sandbox: bool,
         remembered: Path,
     ) -> None:
         """Start the process and wait until it answers; raises StartError.
@@ -75,6 +76,7 @@ class JobsCluster:
             "env": {"sidecar": endpoints.sidecar()},
             "host_paths": {path: str(folder) for path, folder in folders.items()},
             "max_pods": max_pods,
+            "allow_weak_sandbox": allow_weak_sandbox,
         }
         if remembered.exists():
             shutil.copy(remembered, self._state / _ENGINE)

@@ -52,6 +52,7 @@ class Stack:
         ports: Ports | None = None,
         venvs: Path = ROOT / "build" / "venvs",
         max_pods: int = 2,
+        allow_weak_sandbox: bool = False,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.assembly = Assembly.read(assembly)
@@ -59,6 +60,7 @@ class Stack:
         self._state = state.resolve()
         self._wanted = ports or Ports.from_environment()
         self._venvs, self._max_pods, self._say = venvs, max_pods, say
+        self._allow_weak_sandbox = allow_weak_sandbox
         self._cache = self.assembly.root.parent / "local-cache"
         self._cleanup = ExitStack()
 
@@ -238,6 +240,7 @@ class Stack:
                 environment=self._inherited,
                 logs=self.logs_dir,
                 max_pods=self._max_pods,
+                allow_weak_sandbox=self._allow_weak_sandbox,
                 remembered=self._cache / "engine.json",
             )
 

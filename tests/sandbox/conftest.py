@@ -106,7 +106,7 @@ class Outcome:
 class Cluster:
     """A cluster process of its own and a client of its API."""
 
-    def __init__(self, folder: Path, sts: Sts, code: dict[str, Path]) -> None:
+    def __init__(self, folder: Path, sts: Sts, code: dict[str, Path], path: str | None = None, **changes: Any) -> None:
         self.folder, self.cache = folder, folder / "cache"
         self.cache.mkdir(parents=True)
         venvs = ROOT / "build" / "venvs"
@@ -126,15 +126,17 @@ class Cluster:
             "env": {"sidecar": {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}},
             "host_paths": {CACHE: str(self.cache)},
             "max_pods": 2,
+            **changes,
         }
         (folder / "config.json").write_text(json.dumps(config))
         self.http = urllib3.PoolManager(ca_certs=str(folder / "ca.pem"), timeout=10, retries=False)
         self.token = eks_token()
+        self.env = os.environ if path is None else {**os.environ, "PATH": path}
         self._start()
 
     def _start(self) -> None:
         command = [sys.executable, "-m", "infra.local.cluster", str(self.folder / "config.json")]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         self.port = json.loads(line)["port"]
@@ -231,14 +233,14 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def start(sts: Sts, code: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Cluster]:
+def start(sts: Sts, code: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Cluster]:
     if os.geteuid() != 0:
         pytest.skip("pods need root: mounts, cgroups, other users")
-    return lambda: Cluster(tmp_path_factory.mktemp("cluster"), sts, code)
+    return lambda **options: Cluster(tmp_path_factory.mktemp("cluster"), sts, code, **options)
 
 
 @pytest.fixture(scope="session")
-def cluster(start: Callable[[], Cluster]) -> Iterator[Cluster]:
+def cluster(start: Callable[..., Cluster]) -> Iterator[Cluster]:
     running = start()
     yield running
     assert running.close() == 0

@@ -11,11 +11,12 @@ import sys
 import threading
 from pathlib import Path
 
-from infra.local.cluster import certificate, engine, kernel
+from infra.local.cluster import certificate, kernel, untrusted
 from infra.local.cluster.api import Api
 from infra.local.cluster.authentication import Authenticator
 from infra.local.cluster.cgroup import Groups
 from infra.local.cluster.config import Config, load
+from infra.local.cluster.engine import EngineUnavailableError
 from infra.local.cluster.fields import FieldError
 from infra.local.cluster.jobs import Jobs
 from infra.local.cluster.node import LocalNode
@@ -64,8 +65,8 @@ def _run(config: Config) -> int:
     return 0
 
 
-def _machine(config: Config) -> tuple[Groups | None, engine.Engine | str]:
-    """Return the cgroups and the engine that this machine has, swept of what an earlier server left."""
+def _machine(config: Config) -> tuple[Groups | None, untrusted.Sandbox | str]:
+    """Return the cgroups and the sandbox that this machine has, swept of what an earlier server left."""
     if os.geteuid() != 0:
         return None, "The local cluster must run as root: it makes mounts and cgroups, and drops to other users."
     kernel.unshare(kernel.CLONE_NEWNS)  # every mount made from here on goes with this process, however it ends
@@ -76,8 +77,8 @@ def _machine(config: Config) -> tuple[Groups | None, engine.Engine | str]:
     if source is None:
         return (groups if usable else None), "no image of target 'strategy' is mapped"
     try:
-        found = engine.probe(source.code, source.venv, config.state, cgroups=usable)
-    except engine.EngineUnavailableError as error:
+        found = untrusted.find(config, source, cgroups=usable)
+    except EngineUnavailableError as error:
         print(error, file=sys.stderr)
         return (groups if usable else None), str(error)
     found.sweep()

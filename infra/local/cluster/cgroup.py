@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +96,11 @@ class Group:
     def entries(self) -> list[str]:
         """Return the files that a process writes 0 to, to enter."""
         return [str(folder / "cgroup.procs") for folder in self._folders.values()]
+
+    def command(self, command: Sequence[str]) -> list[str]:
+        """Return a command line that enters this cgroup and becomes `command`."""
+        enter = 'while [ "$1" != -- ]; do echo 0 > "$1" || exit 128; shift; done; shift; exec "$@"'
+        return ["/bin/sh", "-c", enter, "enter", *self.entries(), "--", *command]
 
     def usage(self) -> Usage:
         """Return what was taken; to be asked before `remove`."""

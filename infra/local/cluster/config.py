@@ -39,6 +39,7 @@ class Config:
     env: Mapping[str, Mapping[str, str]]
     host_paths: Mapping[str, Path]
     max_pods: int
+    allow_weak_sandbox: bool = False  # the operator's word: without gVisor, bubblewrap
 
 
 def load(path: Path) -> Config:
@@ -63,6 +64,7 @@ def load(path: Path) -> Config:
             env=env,
             host_paths={place: Path(folder).absolute() for place, folder in config.texts("host_paths", {}).items()},
             max_pods=config.natural("max_pods", 2, 1),
+            allow_weak_sandbox=config.get("allow_weak_sandbox", bool, False),
         )
 
 

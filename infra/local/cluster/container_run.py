@@ -12,13 +12,13 @@ from infra.local.cluster.cgroup import Groups, Usage
 from infra.local.cluster.config import Config
 from infra.local.cluster.container_log import ContainerLog
 from infra.local.cluster.endings import terminated
-from infra.local.cluster.engine import Engine
 from infra.local.cluster.gvisor_container import GvisorContainer
 from infra.local.cluster.host_container import HostContainer
 from infra.local.cluster.interpreter import system_paths
 from infra.local.cluster.records import ContainerRecord, PodRecord, now, stamp
 from infra.local.cluster.running import Launch, Running
 from infra.local.cluster.tokens import Issuer
+from infra.local.cluster.untrusted import Sandbox, start
 from infra.local.cluster.volumes import Volumes
 
 _RESTART_S = (0.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
@@ -29,7 +29,7 @@ class Machine:
     """What a node brings to its pods; `groups` is None where no cgroup can be made."""
 
     config: Config
-    engine: Engine
+    engine: Sandbox
     groups: Groups | None
     issuer: Issuer
 
@@ -89,8 +89,9 @@ class ContainerRun:
         self.code = None
         self._since = now()
         self.running: Running
-        if source.target == "strategy":
-            self.running = GvisorContainer(launch, machine.engine, name)
+        self._untrusted = source.target == "strategy"
+        if self._untrusted:
+            self.running = start(machine.engine, launch, name)
         else:
             self.running = HostContainer(launch)
         self._record.state = {"running": {"startedAt": stamp(self._since)}}
@@ -106,14 +107,14 @@ class ContainerRun:
         self._log.close()
         if self._group:
             self._group.remove()
-        told = sandboxed and self._wrote_exit()
+        told = self._untrusted and self._wrote_exit()
         state = terminated(self._record.spec, code, usage, self._since, sandboxed=sandboxed, told=told)
         self._record.state = {"terminated": state}
         self._pod.annotations[f"tapedeck/usage-{self._record.spec.name}"] = json.dumps(
             {
                 "peak_memory_bytes": usage.peak_memory,
                 "cpu_seconds": usage.cpu_seconds,
-                "sandbox": self._machine.engine.name if sandboxed else None,
+                "sandbox": self._machine.engine.name if self._untrusted else None,
             }
         )
         self.code = code

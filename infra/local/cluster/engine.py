@@ -13,6 +13,8 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ NO_CGROUPS = "--ignore-cgroups"
 _PROBE_S = 15.0
 _CALL_S = 10.0
 _UID = 65532
+_ALIVE = "alive"
 # Attack 06 of the sandbox research: leave the mount namespace, remount the read-only bind, write as the file's owner.
 _PROBE = """
 import _ssl, ctypes, numpy, pyarrow.parquet, sys
@@ -136,31 +139,43 @@ def _key(engine: Engine, venv: Path) -> dict[str, Any]:
 def _refusal(engine: Engine, image: Image) -> str | None:
     """Return why this engine may not run untrusted code, or None."""
     token = secrets.token_hex(8)
-    with tempfile.TemporaryDirectory(dir=Path(engine.root).parent, prefix="probe-") as folder:
-        canary = Path(folder) / "data" / "canary"
-        canary.parent.mkdir()
-        canary.write_text("alive")
-        for path in (canary, canary.parent):
-            os.chown(path, _UID, _UID)
-        config = _probe_bundle(image, token, canary.parent)
-        write_bundle(Path(folder), config)
+    with (
+        tempfile.TemporaryDirectory(dir=Path(engine.root).parent, prefix="probe-") as folder,
+        canary(Path(folder)) as watched,
+    ):
+        write_bundle(Path(folder), probe_bundle(image, token, watched.parent))
+        command = engine.command("run", "--bundle", folder, f"probe-{token}")
         try:
-            done = subprocess.run(
-                engine.command("run", "--bundle", folder, f"probe-{token}"),
-                capture_output=True, text=True, timeout=_PROBE_S, check=False,
-            )  # fmt: skip
+            done = subprocess.run(command, capture_output=True, text=True, timeout=_PROBE_S, check=False)
         except subprocess.TimeoutExpired:
             return f"no answer in {_PROBE_S:.0f} s"
         finally:
             engine.call("delete", "--force", f"probe-{token}")
-        if canary.read_text() != "alive":
-            return "ESCAPED: it let a read-only folder be remounted and written"
-        if done.stdout.strip() != f"{token} 3":
-            return f"exit code {done.returncode}: {(done.stderr or done.stdout).strip()[-500:]}"
+        return verdict(token, watched, done)
+
+
+@contextmanager
+def canary(folder: Path) -> Iterator[Path]:
+    """Yield a file that the attack may write unless the sandbox holds: it is the attacker's own, mounted read-only."""
+    path = folder / "data" / "canary"
+    path.parent.mkdir()
+    path.write_text(_ALIVE)
+    for one in (path, path.parent):
+        os.chown(one, _UID, _UID)
+    yield path
+
+
+def verdict(token: str, watched: Path, done: subprocess.CompletedProcess[str]) -> str | None:
+    """Return why the sandbox that ran the probe may not run untrusted code, or None."""
+    if watched.read_text() != _ALIVE:
+        return "ESCAPED: it let a read-only folder be remounted and written"
+    if done.stdout.strip() != f"{token} 3":
+        return f"exit code {done.returncode}: {(done.stderr or done.stdout).strip()[-500:]}"
     return None
 
 
-def _probe_bundle(image: Image, token: str, data: Path) -> dict[str, Any]:
+def probe_bundle(image: Image, token: str, data: Path) -> dict[str, Any]:
+    """Return the bundle of the probe: it says `token` when Python works, and attacks `data` before."""
     command = ("/opt/venv/bin/python", "-I", "-B", "-c", _PROBE, token)
     env = {"PATH": "/opt/venv/bin", "OPENBLAS_NUM_THREADS": "1"}
     mounts = (Mount("data", "/probe", read_only=True),)

@@ -11,17 +11,17 @@ from infra.local.cluster.answers import ApiError
 from infra.local.cluster.cgroup import Groups
 from infra.local.cluster.config import Config
 from infra.local.cluster.container_run import Machine
-from infra.local.cluster.engine import Engine
 from infra.local.cluster.pod import HostPath, JobSpec
 from infra.local.cluster.pod_run import PodRun
 from infra.local.cluster.records import PodRecord
 from infra.local.cluster.tokens import Issuer
+from infra.local.cluster.untrusted import Sandbox
 
 
 class LocalNode:
     """Runs pods on this machine; `engine` may be the reason why there is none."""
 
-    def __init__(self, config: Config, engine: Engine | str, groups: Groups | None, issuer: Issuer) -> None:
+    def __init__(self, config: Config, engine: Sandbox | str, groups: Groups | None, issuer: Issuer) -> None:
         self._config = config
         self._engine = engine
         self._groups = groups
@@ -60,7 +60,7 @@ class LocalNode:
 
     def run(self, pod: PodRecord) -> None:
         """Run a pod to its end."""
-        assert isinstance(self._engine, Engine)  # `check` refused the Job otherwise
+        assert not isinstance(self._engine, str)  # `check` refused the Job otherwise
         machine = Machine(self._config, self._engine, self._groups, self._issuer)
         run = PodRun(machine, pod, self._pods / pod.name, self._logs / pod.name)
         try:
