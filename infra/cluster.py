@@ -26,6 +26,7 @@ _ADDONS: dict[str, dict[str, Any]] = {
     "coredns": {},
     "eks-pod-identity-agent": {},
 }
+_RESERVED_GIB = 40  # of a node's disk, for images, logs and the system; the cache fills 80 % of the rest
 _MANIFESTS = ("namespaces", "runtime", "access", "network", "limits", "admission", "cache")
 
 
@@ -107,6 +108,7 @@ class Cluster(cdk.Stack):
             "REGISTRY": self.images.strategy.repository.repository_uri,
             "CACHE_IMAGE": self.images.cache.image_uri,
             "MARKET_BUCKET": foundation.market.objects.bucket_name,
+            "CACHE_BYTES": str((settings.backtest_disk_gib - _RESERVED_GIB) << 30),
             "REGION": settings.region,
         }
         manifests = Manifests(self, "Manifests", cluster=self.cluster, network=foundation.network, root=root)

@@ -25,7 +25,6 @@ ABSENT: dict[str, str] = {
     "AWS::ECR::Repository": "images are the assembly's directories",
     "AWS::EKS::Addon": "the local cluster endpoint has no add-ons",
     "AWS::EKS::Nodegroup": _NODES,
-    "AWS::EKS::PodIdentityAssociation": "no pod of ours has an AWS identity of its own",
     "AWS::IAM::InstanceProfile": _NODES,
     "AWS::IAM::OIDCProvider": "functions.credentials verifies the cluster's tokens itself",
     "AWS::IAM::ServiceLinkedRole": "AWS's own",

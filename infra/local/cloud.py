@@ -87,10 +87,17 @@ class Cloud:
 
     def function_session(self, function: Function) -> iam.Principal:
         """Return a session of a function's role, which must trust Lambda; raises DeployError."""
-        role = self.identities.role(function.role_arn)
-        if role is None or not trust.service_may_assume(role, "lambda.amazonaws.com").allowed:
-            raise DeployError(f"{function.path}: its role {function.role_arn} does not trust Lambda")
-        return self.identities.assume(function.role_arn, function.name, None, _SESSION_S)
+        return self._service_session("lambda.amazonaws.com", function.role_arn, function.name)
+
+    def pod_session(self, role_arn: str, service_account: str) -> iam.Principal:
+        """Return a session of the role of a service account's pods, which must trust EKS; raises DeployError."""
+        return self._service_session("pods.eks.amazonaws.com", role_arn, service_account)
+
+    def _service_session(self, service: str, role_arn: str, name: str) -> iam.Principal:
+        role = self.identities.role(role_arn)
+        if role is None or not trust.service_may_assume(role, service).allowed:
+            raise DeployError(f"{name}: its role {role_arn} does not trust {service}")
+        return self.identities.assume(role_arn, name, None, _SESSION_S)
 
     def route(self, wires: Wires) -> None:
         """Send S3 events from now on where the template's rules and notifications say."""

@@ -1,4 +1,4 @@
-"""What differs from the template in the environment of a function or of a sidecar: this table, and nothing else.
+"""What differs from the template in the environment of a function or of a pod of ours: this table, and nothing else.
 
 Handlers do not know that they are local. They read the template's variables; the AWS SDK reads AWS_ENDPOINT_URL by
 itself; the private API's https URL becomes the local gateway's.
@@ -35,6 +35,7 @@ class Endpoints:
 
     aws: str
     gateway: str
+    cache: str  # host:port
     apis: Mapping[str, RestApi]
 
     def api_url(self, api: RestApi) -> str:
@@ -57,7 +58,11 @@ class Endpoints:
 
     def sidecar(self) -> dict[str, str]:
         """Return what a sidecar's container gets beside its manifest's variables."""
-        return {"AWS_ENDPOINT_URL": self.aws}
+        return {"AWS_ENDPOINT_URL": self.aws, "CACHE_URL": f"http://{self.cache}"}
+
+    def cache_daemon(self) -> dict[str, str]:
+        """Return what differs in the environment of the node's cache."""
+        return {"AWS_ENDPOINT_URL": self.aws, "CACHE_LISTEN": self.cache}
 
 
 def runtime(function: Function, credentials: Credentials) -> dict[str, str]:

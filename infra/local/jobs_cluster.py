@@ -42,6 +42,10 @@ class JobsCluster:
         """The certificate that clients trust, as EKS gives it: base64 of PEM."""
         return base64.b64encode(self._certificate.read_bytes()).decode()
 
+    def folder(self, path: str) -> Path:
+        """Return what stands for a folder of the node."""
+        return self._state / "host" / path.strip("/")
+
     def start(
         self,
         cluster: KubernetesCluster,
@@ -58,7 +62,7 @@ class JobsCluster:
 
         `remembered` is a file that outlives the stack: which sandbox engine withstood the attack on this machine.
         """
-        folders = {path: self._state / "host" / path.strip("/") for path in host_paths(cluster.manifests)}
+        folders = {path: self.folder(path) for path in host_paths(cluster.manifests)}
         for folder in (self._state, *folders.values()):
             folder.mkdir(parents=True, exist_ok=True)
         configuration = {

@@ -24,17 +24,18 @@ class Ports:
     aws: int = 8401
     cluster: int = 8402
     postgres: int = 8403
+    cache: int = 8404
 
     @classmethod
     def from_environment(cls) -> Ports:
-        """Read TAPEDECK_PORT_GATEWAY, _AWS, _CLUSTER and _POSTGRES."""
+        """Read TAPEDECK_PORT_GATEWAY, _AWS, _CLUSTER, _POSTGRES and _CACHE."""
         chosen = {f.name: os.environ.get(f"TAPEDECK_PORT_{f.name.upper()}") for f in fields(cls)}
         return cls(**{name: int(port) for name, port in chosen.items() if port})
 
     @classmethod
     def any(cls) -> Ports:
         """Free ports only."""
-        return cls(0, 0, 0, 0)
+        return cls(*(0 for _ in fields(cls)))
 
     def claim(self) -> Ports:
         """Return these ports, each 0 replaced by a free one; raises PortTakenError, which names who has it."""

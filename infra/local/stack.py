@@ -5,10 +5,12 @@ Reads all wires from the assembly. What it starts it ends, in the reverse order,
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -24,6 +26,7 @@ from infra.local.endpoints import Endpoints, environment
 from infra.local.front_door import Call
 from infra.local.gateway import Gateway
 from infra.local.jobs_cluster import JobsCluster, images
+from infra.local.node_cache import NodeCache
 from infra.local.people import Login, People
 from infra.local.ports import HOST, Ports, PortTakenError
 from infra.local.postgres import Postgres
@@ -147,6 +150,11 @@ class Stack:
         """Return the URL of the queue called `name`."""
         return next(url for arn, url in self.wires.queues.items() if arn.rpartition(":")[2] == name)
 
+    def cache(self) -> dict[str, int]:
+        """Return what the node's cache has counted; raises OSError while it does not listen."""
+        with urllib.request.urlopen(f"http://{self._endpoints.cache}/metrics", timeout=5) as answer:
+            return dict(json.load(answer))
+
     def environment(self, function: str) -> dict[str, str]:
         """Return the environment that the function's workers run with."""
         return self._environments[function]
@@ -183,6 +191,7 @@ class Stack:
                 self._workers.invoke(trigger, {})
         with self._step("connect queues and schedules"):
             self._connect()
+            self._start_node_cache()
 
     def _log_to(self, path: Path) -> None:
         """Write what this process's part of the stack has to say to a file."""
@@ -225,7 +234,9 @@ class Stack:
         self._deployment.run()
         self._cloud.register(self.wires.roles)
         self._cloud.route(self.wires)
-        self._endpoints = Endpoints(self._cloud.endpoint, f"http://{HOST}:{ports.gateway}", self.wires.apis)
+        self._endpoints = Endpoints(
+            self._cloud.endpoint, f"http://{HOST}:{ports.gateway}", f"{HOST}:{ports.cache}", self.wires.apis
+        )
         self._people = People(
             self.wires.roles, self._cloud.identities, endpoint=self._cloud.endpoint, region=self.region
         )
@@ -242,6 +253,18 @@ class Stack:
                 max_pods=self._max_pods,
                 allow_weak_sandbox=self._allow_weak_sandbox,
                 remembered=self._cache / "engine.json",
+            )
+
+    def _start_node_cache(self) -> None:
+        for cluster in self.wires.clusters.values():
+            daemon = NodeCache(cluster, self.assembly, folder=self._cluster.folder, state=self._state / "node-cache")
+            self._cleanup.callback(daemon.stop)
+            daemon.start(
+                session=self._cloud.pod_session(cluster.identities[daemon.identity], daemon.identity[1]),
+                endpoints=self._endpoints.cache_daemon(),
+                venvs=self._venvs,
+                environment=self._inherited,
+                log=self.logs_dir / "cache.log",
             )
 
     def _start_functions(self, ports: Ports) -> None:

@@ -105,11 +105,13 @@ class Role:
 
 @dataclass
 class KubernetesCluster:
-    """The EKS cluster: who may call it as what, and the documents applied to it."""
+    """The EKS cluster: who may call it as what, who its pods are, the documents applied to it."""
 
     name: str
     region: str
     access: dict[str, list[str]] = field(default_factory=dict)
+    identities: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Namespace and service account to the ARN of the role that their pods have."""
     manifests: list[dict[str, Any]] = field(default_factory=list)
 
 

@@ -15,6 +15,7 @@ from sandbox.policy import Policy
 TOKEN_AUDIENCE = "tapedeck-credentials"
 TOKEN_DIR = "/var/run/secrets/tapedeck"
 CACHE_DIR = "/var/lib/tapedeck/cache"
+CACHE_URL = "http://cache.tapedeck-system.svc.cluster.local:8471"  # of the pod's own node: infra/k8s/cache.yaml
 SERVICE_ACCOUNT = "sidecar"
 RUNTIME_CLASS = "gvisor"
 
@@ -117,6 +118,8 @@ def _sidecar(attempt: Attempt, settings: ClusterSettings, policy: Policy) -> dic
         "RUNS_BUCKET": settings.runs_bucket,
         "MARKET_BUCKET": settings.market_bucket,
         "SANDBOX": RUNTIME_CLASS,
+        "CACHE_URL": CACHE_URL,
+        "CACHE_DIR": CACHE_DIR,
         "AWS_REGION": settings.region,
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": settings.credentials_url,
         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": f"{TOKEN_DIR}/token",

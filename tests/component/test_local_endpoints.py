@@ -28,7 +28,7 @@ API = RestApi("a1b2", "internal", "us-east-1", (), stage="live")
 
 
 def test_nothing_differs_from_the_template_but_the_table_of_endpoints() -> None:
-    endpoints = Endpoints("http://127.0.0.1:8401", "http://127.0.0.1:8400", {"a1b2": API})
+    endpoints = Endpoints("http://127.0.0.1:8401", "http://127.0.0.1:8400", "127.0.0.1:8404", {"a1b2": API})
     found = environment(FUNCTION, ROLE, endpoints)
     injected = runtime(FUNCTION, ROLE)
     assert not set(injected) & set(TEMPLATE)
@@ -41,10 +41,10 @@ def test_nothing_differs_from_the_template_but_the_table_of_endpoints() -> None:
 
 
 def test_a_function_without_a_private_url_gets_none() -> None:
-    endpoints = Endpoints("http://127.0.0.1:8401", "http://127.0.0.1:8400", {})
+    endpoints = Endpoints("http://127.0.0.1:8401", "http://127.0.0.1:8400", "127.0.0.1:8404", {})
     assert endpoints.overrides({"RUNS_BUCKET": "runs"}) == {"AWS_ENDPOINT_URL": "http://127.0.0.1:8401"}
 
 
 def test_a_url_of_another_api_stays_as_it_is() -> None:
-    endpoints = Endpoints("http://127.0.0.1:8401", "http://127.0.0.1:8400", {"a1b2": API})
+    endpoints = Endpoints("http://127.0.0.1:8401", "http://127.0.0.1:8400", "127.0.0.1:8404", {"a1b2": API})
     assert endpoints.local("https://zzzz.execute-api.us-east-1.amazonaws.com/live").startswith("https://zzzz")

@@ -21,7 +21,7 @@ def test_a_taken_port_is_named_with_its_owner_and_the_way_out() -> None:
         assert owner(port) == os.getpid()
         expected = rf"port {port} is taken by pid {os.getpid()} \(.*\); .*TAPEDECK_PORT_AWS="
         with pytest.raises(PortTakenError, match=expected):
-            Ports(0, port, 0, 0).claim()
+            Ports(0, port, 0, 0, 0).claim()
 
 
 def test_ports_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

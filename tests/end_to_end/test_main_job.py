@@ -151,7 +151,10 @@ def test_the_report_shows_charts_metrics_trades_code_log_and_facts(
     assert json.loads(files["report.json"].read_text())["result"]["job"] == crossover["job_id"]
 
 
-def test_the_same_manifest_runs_to_the_same_bytes(alice: Client, stack: Stack, crossover: dict[str, Any]) -> None:
+def test_the_same_manifest_runs_to_the_same_bytes_off_the_nodes_cache(
+    alice: Client, stack: Stack, crossover: dict[str, Any]
+) -> None:
+    before = stack.cache()
     again = alice.wait(alice.submit(CROSSOVER)["job_id"], timeout_s=RUN_SECONDS)
     first, second = (
         json.loads(read(stack, "Runs", f"runs/{job}/1/result.json")) for job in (crossover["job_id"], again["job_id"])
@@ -159,6 +162,9 @@ def test_the_same_manifest_runs_to_the_same_bytes(alice: Client, stack: Stack, c
     assert first["job"] != second["job"]
     assert first["result_digest"] == second["result_digest"]
     assert first["manifest_digest"] == second["manifest_digest"]
+    after = stack.cache()
+    assert after["hits"] > before["hits"]
+    assert after["fetched"] == before["fetched"]  # all that the second run read was there
 
 
 def test_a_dropped_notebook_runs_as_its_owners_job(stack: Stack, ingested: dict[str, Any]) -> None:

@@ -136,7 +136,7 @@ def test_a_taken_port_stops_the_start_with_its_owner(stack: Stack, assembly: Pat
     taken = int(stack.endpoint_url.rpartition(":")[2])
     with (
         pytest.raises(PortTakenError, match=rf"port {taken} is taken by pid \d+ .*TAPEDECK_PORT_GATEWAY="),
-        Stack(assembly, tmp_path / "state", ports=Ports(taken, 0, 0, 0)),
+        Stack(assembly, tmp_path / "state", ports=Ports(taken, 0, 0, 0, 0)),
     ):
         raise AssertionError("it started")
 

@@ -33,6 +33,8 @@ SIDECAR = {
         {"name": "RUNS_BUCKET", "value": "the-runs"},
         {"name": "MARKET_BUCKET", "value": "the-market"},
         {"name": "SANDBOX", "value": "gvisor"},
+        {"name": "CACHE_URL", "value": "http://cache.tapedeck-system.svc.cluster.local:8471"},
+        {"name": "CACHE_DIR", "value": "/var/lib/tapedeck/cache"},
         {"name": "AWS_REGION", "value": "us-east-1"},
         {"name": "AWS_CONTAINER_CREDENTIALS_FULL_URI", "value": "https://internal.example/live/credentials"},
         {"name": "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "value": "/var/run/secrets/tapedeck/token"},

@@ -131,7 +131,7 @@ def test_a_run_reaches_names_endpoints_and_storage_and_nothing_reaches_it(docume
     deny = find(documents, "NetworkPolicy", "default-deny")["spec"]
     assert deny == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     runs = find(documents, "NetworkPolicy", "runs")["spec"]
-    names, services = runs["egress"]
+    names, _, services = runs["egress"]
     assert "ingress" not in runs
     assert [p["port"] for p in names["ports"]] == [53, 53]
     assert [p["port"] for p in services["ports"]] == [443]
@@ -150,6 +150,34 @@ def test_the_cache_daemon_is_the_only_writer_of_its_folder(documents: list[dict[
     assert pod["volumes"] == [{"name": "cache", "hostPath": {"path": "/var/lib/tapedeck/cache", "type": "Directory"}}]
     assert pod["containers"][0]["securityContext"]["runAsUser"] == 65531
     assert pod["nodeSelector"] == {"tapedeck/pool": "backtest"}
+
+
+def test_a_sidecar_reaches_its_own_nodes_cache_and_the_cache_hears_runs_only(
+    documents: list[dict[str, Any]], job: dict[str, Any], cluster: Template
+) -> None:
+    service = find(documents, "Service", "cache")
+    assert service["spec"]["internalTrafficPolicy"] == "Local"
+    (port,) = service["spec"]["ports"]
+    environment = {e["name"]: e["value"] for e in job["spec"]["template"]["spec"]["initContainers"][0]["env"]}
+    host = f"cache.{service['metadata']['namespace']}.svc.cluster.local"
+    assert environment["CACHE_URL"] == f"http://{host}:{port['port']}"
+    pod = find(documents, "DaemonSet", "cache")["spec"]["template"]
+    daemon = pod["spec"]["containers"][0]
+    told = {e["name"]: e["value"] for e in daemon["env"]}
+    assert (port["targetPort"], daemon["ports"][0]["name"]) == ("http", "http")
+    assert told["CACHE_LISTEN"].endswith(f":{daemon['ports'][0]['containerPort']}")
+    assert told["CACHE_DIR"] == environment["CACHE_DIR"] == pod["spec"]["volumes"][0]["hostPath"]["path"]
+    labels, runs = service["spec"]["selector"], {"app.kubernetes.io/name": "backtest"}
+    assert labels.items() <= pod["metadata"]["labels"].items()
+    assert runs.items() <= job["spec"]["template"]["metadata"]["labels"].items()
+    out = [e for e in find(documents, "NetworkPolicy", "runs")["spec"]["egress"] if e["ports"][0]["port"] == 8471]
+    ((to,),) = [e["to"] for e in out]
+    assert to["podSelector"]["matchLabels"] == labels
+    (inward,) = find(documents, "NetworkPolicy", "cache")["spec"]["ingress"]
+    assert [f["podSelector"]["matchLabels"] for f in inward["from"]] == [runs]
+    assert inward["ports"] == out[0]["ports"] == [{"protocol": "TCP", "port": port["port"]}]
+    (identity,) = dict(cluster.of("AWS::EKS::PodIdentityAssociation")).values()
+    assert (identity["Namespace"], identity["ServiceAccount"]) == ("tapedeck-system", pod["spec"]["serviceAccountName"])
 
 
 def refusals(documents: list[dict[str, Any]], pod: Mapping[str, Any]) -> list[str]:
@@ -283,10 +311,12 @@ def test_documents_are_applied_at_the_paths_of_the_api(documents: list[dict[str,
         f"{rbac}/clusterrolebindings/backtest-token-readers",
         "/apis/networking.k8s.io/v1/namespaces/backtests/networkpolicies/default-deny",
         "/apis/networking.k8s.io/v1/namespaces/backtests/networkpolicies/runs",
+        "/apis/networking.k8s.io/v1/namespaces/tapedeck-system/networkpolicies/cache",
         "/api/v1/namespaces/backtests/resourcequotas/runs",
         "/api/v1/namespaces/backtests/limitranges/runs",
         f"{admission}/validatingadmissionpolicies/backtest-pods",
         f"{admission}/validatingadmissionpolicybindings/backtest-pods",
         "/api/v1/namespaces/tapedeck-system/serviceaccounts/cache",
+        "/api/v1/namespaces/tapedeck-system/services/cache",
         "/apis/apps/v1/namespaces/tapedeck-system/daemonsets/cache",
     ]

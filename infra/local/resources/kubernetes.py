@@ -37,6 +37,14 @@ def access_entry(deployment: Deployment, resource: Resource) -> Created:
     return Created(properties["PrincipalArn"], {"AccessEntryArn": deployment.name(resource)})
 
 
+def identity(deployment: Deployment, resource: Resource) -> Created:
+    """Give the pods of a service account a role."""
+    told = deployment.properties(resource, "ClusterName", "Namespace", "ServiceAccount", "RoleArn")
+    identities = deployment.wires.clusters[told["ClusterName"]].identities
+    identities[told["Namespace"], told["ServiceAccount"]] = told["RoleArn"]
+    return Created(deployment.name(resource))
+
+
 def manifest(deployment: Deployment, resource: Resource) -> Created:
     """Collect the documents of one manifest; it names no cluster: there is one."""
     documents = json.loads(deployment.properties(resource, "Manifest")["Manifest"])
@@ -50,5 +58,6 @@ def manifest(deployment: Deployment, resource: Resource) -> Created:
 CREATORS: dict[str, Creator] = {
     "AWS::EKS::AccessEntry": access_entry,
     "AWS::EKS::Cluster": cluster,
+    "AWS::EKS::PodIdentityAssociation": identity,
     "Custom::KubernetesManifest": manifest,
 }
