@@ -76,6 +76,7 @@ def main() -> None:
             places = {name: fetch(api, job, name) for name, api, job in runs}
         for name, _, _ in runs:
             print(summary(name, ended[name], places[name]))
+        print(cached(stack))
     print(f"\nAll of it took {time.monotonic() - begun:.0f} s. `make up` leaves the stack running.")
 
 
@@ -198,6 +199,15 @@ def summary(name: str, state: dict[str, Any], report: Path) -> str:
         ("Report", str(report)),
     ]
     return f"\n  {name}\n" + "\n".join(f"    {label:<18}{text}" for label, text in rows)
+
+
+def cached(stack: Stack) -> str:
+    """Return the line that tells what the node's cache saved."""
+    try:
+        told = stack.cache()
+    except OSError:
+        return "\n  The node's cache did not answer: both runs read S3 themselves."
+    return f"\n  The node's cache gave {told['hits']} months that were there and fetched {told['fetched']} from S3."
 
 
 if __name__ == "__main__":
