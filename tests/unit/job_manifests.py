@@ -50,6 +50,6 @@ MANIFESTS: tuple[dict[str, Any], ...] = (
 )
 
 
-def manifest(job: str = JOB, attempt: int = 1, deadline: int = 600) -> dict[str, Any]:
+def manifest(job: str = JOB, attempt: int = 1, deadline: int = 600, digest: str = "d" * 64) -> dict[str, Any]:
     """Return the Job of an attempt."""
-    return job_manifest(Attempt(job, attempt, "d" * 64, deadline), SETTINGS, policy.load())
+    return job_manifest(Attempt(job, attempt, digest, deadline), SETTINGS, policy.load())

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-_PIDS = 1024  # an outer net: 64 processes of a strategy are up to 440 tasks of the sentry
+_PIDS = 8192  # an outer net: 64 processes that all fork become 3,500 tasks of the sentry, which dies of fewer
 _PERIOD_US = 100_000
 _UNIFIED = Path("/sys/fs/cgroup")
 _REMOVE_TRIES, _REMOVE_PAUSE_S = 100, 0.02  # EBUSY for some 100 ms after the last exit
