@@ -26,7 +26,10 @@ HOST = [sys.executable, "-s", "-P", "-B", "-u", "-m", "sandbox.runner"]
 
 
 def run(command: Sequence[str], environment: dict[str, str], out: Path) -> int:
-    """Run `command` to its end, its output and its exit in `out`; return its wait status."""
+    """Run `command` to its end, its output and its exit in `out`; return its wait status.
+
+    A SIGTERM is told as the machine's only if it came through us: one of the child's own doing is an exit with 143.
+    """
     child = subprocess.Popen(  # noqa: S603  the command is ours
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
     )
@@ -36,6 +39,7 @@ def run(command: Sequence[str], environment: dict[str, str], out: Path) -> int:
         os.set_blocking(fd, False)
     status: list[int] = []
     used: list[resource.struct_rusage] = []
+    told: list[int] = []
 
     def ended() -> bool:
         pid, code, usage = os.wait4(child.pid, os.WNOHANG)
@@ -46,6 +50,7 @@ def run(command: Sequence[str], environment: dict[str, str], out: Path) -> int:
         return bool(pid)
 
     def forward(number: int, _: FrameType | None) -> None:
+        told.append(number)
         if not status:
             os.kill(child.pid, number)
 
@@ -54,8 +59,10 @@ def run(command: Sequence[str], environment: dict[str, str], out: Path) -> int:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGTERM, forward)
     pump(streams, wake, ended)
-    _write_exit(out, status[0], used[0])
-    return status[0]
+    its_own = os.waitstatus_to_exitcode(status[0]) == -signal.SIGTERM and not told
+    end = (128 + signal.SIGTERM) << 8 if its_own else status[0]
+    _write_exit(out, end, used[0])
+    return end
 
 
 def _write_exit(out: Path, status: int, used: resource.struct_rusage) -> None:

@@ -90,6 +90,15 @@ class Watch:
         return body
 
     def drained(self, status: int) -> bool:
-        """Say whether SIGTERM ended the process because the pod has to go: then ours comes as well, a little later."""
-        killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGTERM
-        return killed and self._terminated.wait(DRAIN_FOLLOWS_S)
+        """Say whether SIGTERM ended the process because the pod has to go: then ours comes as well, a little later.
+
+        Ours comes after the launcher has ended. What it wrote last counts: the first word may have been forged.
+        """
+        if not _by_sigterm(status) or not self._terminated.wait(DRAIN_FOLLOWS_S):
+            return False
+        last = self._exchange.exit_status()
+        return last is not None and _by_sigterm(last)
+
+
+def _by_sigterm(status: int) -> bool:
+    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGTERM

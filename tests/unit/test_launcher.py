@@ -76,6 +76,20 @@ def test_a_signal_that_ends_the_child_is_told(tmp_path: Path) -> None:
     assert os.waitstatus_to_exitcode(status) == -9
 
 
+def test_a_sigterm_of_the_childs_own_doing_is_not_the_machines(tmp_path: Path) -> None:
+    status = finish(start("import os; os.kill(os.getpid(), 15)", tmp_path)).status
+    assert os.waitstatus_to_exitcode(status) == 143
+
+
+def test_a_sigterm_from_outside_ends_the_child_and_is_told_as_one(tmp_path: Path) -> None:
+    process = start("print('here', flush=True); __import__('time').sleep(20)", tmp_path)
+    deadline = time.monotonic() + 10
+    while log(tmp_path, "stdout") != b"here\n" and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.terminate()
+    assert os.waitstatus_to_exitcode(finish(process).status) == -15
+
+
 def test_a_flood_that_nobody_reads_costs_neither_disk_nor_memory_nor_the_end(tmp_path: Path) -> None:
     code = "import os\nfor _ in range(4096): os.write(1, b'x' * 65535 + b'\\n')\nos.write(1, b'last line\\n')"
     ended = finish(start(code, tmp_path))

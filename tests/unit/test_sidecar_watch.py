@@ -100,3 +100,12 @@ def test_a_process_that_sigterm_ended_was_drained_if_ours_follows(pod: _Pod, mon
     monkeypatch.setattr(watch, "DRAIN_FOLLOWS_S", 0.05)
     with pytest.raises(ProcessEndedError):
         pod.watch.take("x", 8, "x")
+
+
+def test_a_forged_sigterm_that_the_launchers_own_word_replaces_drains_nothing(pod: _Pod) -> None:
+    pod.exit(15)
+    ending = threading.Timer(0.05, lambda: (pod.exit(1 << 8), pod.terminated.set()))
+    ending.start()
+    with pytest.raises(ProcessEndedError):
+        pod.watch.take("x", 8, "x")
+    ending.join()

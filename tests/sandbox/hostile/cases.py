@@ -43,6 +43,7 @@ CASES = {
     "odd files": Case(("odd_files",), chunks=6),
     "linked decisions": Case(("linked_decisions",)),
     "false end": Case(("false_end",)),
+    "own sigterm": Case(("own_sigterm",)),
     "memory bomb": Case(("memory_bomb",)),
     "memory by children": Case(("memory_children",), change=small),
     "flood": Case(("flood",), chunks=6),
