@@ -22,6 +22,8 @@ from tapedeck.bars import Array, Bars
 from tapedeck.decisions import as_decisions
 from tapedeck.run import Run
 
+_RESERVE_BYTES = 4 << 20  # given back when the strategy has used up its memory: to say where takes some
+
 
 class StoppedError(BaseException):
     """The sidecar needs nothing more of this run; no `except Exception` of the user's is meant to see it."""
@@ -113,11 +115,13 @@ def main(folders: list[str]) -> int:
     """Run; return the code to leave with: 0, or 1 after the strategy's failure is written down."""
     exchange = Exchange(*(Path(folder) for folder in folders))
     host = Host(exchange)
+    reserve = bytearray(_RESERVE_BYTES)
     try:
         host.play()
     except StoppedError:
         return 0
     except BaseException as error:  # noqa: BLE001 - whatever the user's code raises is its result
+        del reserve
         failure = from_exception(error, host.asked)
         sys.stderr.write(failure["traceback"] or failure["message"] + "\n")
         exchange.fail(failure)

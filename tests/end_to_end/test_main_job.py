@@ -209,6 +209,31 @@ def test_code_that_fails_names_file_and_line(alice: Client, ingested: dict[str, 
     assert "ZeroDivisionError" in state["failure"]["message"]
 
 
+BOMBS = {
+    "greedy.py": "kept = [__import__('numpy').empty(1 << 24) for _ in range(99)]",
+    "many.py": "import os, time; [os.fork() or (b'x' * (900 << 20), time.sleep(60)) for _ in range(6)]; time.sleep(60)",
+}
+
+
+def test_a_memory_bomb_is_named_by_its_own_memory_error_or_by_the_reconciler(
+    stack: Stack, alice: Client, ingested: dict[str, Any], tmp_path: Path
+) -> None:
+    jobs = {name: alice.submit(variant(tmp_path, name, bomb))["job_id"] for name, bomb in BOMBS.items()}
+    [minutely] = stack.wires.schedules
+    deadline = time.monotonic() + RUN_SECONDS
+    while (states := {name: alice.get(job) for name, job in jobs.items()}) and time.monotonic() < deadline:
+        if all(state["status"] == "FAILED" for state in states.values()):
+            break
+        stack.invoke(minutely.function, {})  # as the schedule does every minute
+        time.sleep(1)
+    assert {state["failure"]["kind"] for state in states.values()} == {"OUT_OF_MEMORY"}, states
+    greedy, many = states["greedy.py"], states["many.py"]
+    assert greedy["failure"]["message"].startswith("numpy._core._exceptions._ArrayMemoryError: Unable to allocate")
+    assert greedy["failure"]["message"].endswith("MiB in memory at the peak, 2816 MiB of addresses allowed)")
+    assert many["failure"]["message"].endswith("3072 MiB in memory at the peak, 3072 MiB allowed")
+    assert (greedy["usage"]["reported_by"], many["usage"]["reported_by"]) == ("strategy", "node")
+
+
 def test_a_cancelled_run_ends_and_its_job_leaves_the_cluster(
     alice: Client, ingested: dict[str, Any], tmp_path: Path
 ) -> None:
