@@ -13,7 +13,7 @@ import pytest
 from sidecar import __main__ as sidecar
 from sidecar.settings import Settings
 
-SETTINGS = Settings("job", 1, "digest", 60, "runs", "market", "us-east-1")
+SETTINGS = Settings("job", 1, "digest", 60, "runs", "market", "us-east-1", "runsc ptrace")
 
 
 class _Endpoint(BaseHTTPRequestHandler):
