@@ -11,7 +11,8 @@ in/   run.json               what to run (schema: `Run`)
       chunk-000000.bin       its arrays, each at a 64-byte boundary
       stop                   no more chunks: leave with code 0
 out/  hello.bin              HELLO: magic, version, lookback (bars)
-      decisions-000000.bin   float64, little endian, rows x symbols, C order; rows without the lookback
+      decisions-000000.bin   "weights", "main": float64, little endian, rows x symbols, C order, without the lookback;
+                             "on_bar": CLAIM_BYTES of claim, then at most MOST_ORDERS records ORDER
       failure.json           the strategy's own failure (schema: `Failure`)
       exit.bin               EXIT: how the strategy's process ended and what it took, written by the launcher
       log-stdout-000000.bin  raw bytes of a stream, at most LOG_SEGMENT_BYTES; the sidecar removes what it has read
@@ -33,6 +34,13 @@ HELLO_VERSION = 1
 EXIT = struct.Struct("<4siQQ")  # magic b"EXIT", wait status as of os.wait4, peak of resident bytes, CPU microseconds
 EXIT_MAGIC = b"EXIT"
 
+# An order: bar (counted from the run's first), kind, symbol (column), time in force, zero, the order it refers to,
+# quantity or weight, limit, stop. `tapedeck.engine.orders` says what they mean and checks them; the claim is the
+# SHA-256 of fills, equity and books as the strategy's process has them after the chunk.
+ORDER = struct.Struct("<qiiiiqddd")
+CLAIM_BYTES = 32
+MOST_ORDERS = 500_000  # of a chunk
+
 LOG_SEGMENT_BYTES = 64 * 1024
 LOG_SEGMENTS_WAITING = 64  # per stream; beyond it the launcher drops and counts
 FAILURE_BYTES = 64 * 1024
@@ -46,7 +54,7 @@ LOG_NAME = re.compile(r"log-(stdout|stderr)-([0-9]{6})\.bin")
 
 FIELDS = ("open", "high", "low", "close", "volume")
 
-Level = Literal["weights", "main"]
+Level = Literal["weights", "on_bar", "main"]
 Kind = Literal["script", "notebook", "zip"]
 
 
@@ -66,6 +74,7 @@ class Run(TypedDict):
     end: str
     seed: int
     chunks: int
+    engine: EngineRef  # "on_bar" keeps books of its own to see; those that count are kept outside
 
 
 class ArraySpec(TypedDict):
@@ -84,6 +93,7 @@ class ChunkHeader(TypedDict):
     rows: int  # bars to decide on: the last `rows` of each array
     lookback: int  # bars of history before them (may be fewer than asked for at the start of the data)
     arrays: list[ArraySpec]
+    actions: list[tuple[int, int, int, float]]  # "on_bar": `tapedeck.engine.state.ACTION` of the chunk's sessions
 
 
 class Failure(TypedDict):

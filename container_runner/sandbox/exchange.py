@@ -24,6 +24,7 @@ class Chunk:
     rows: int
     history: int
     arrays: dict[str, NDArray[Any]]
+    actions: list[tuple[int, int, int, float]]
 
 
 class Exchange:
@@ -58,6 +59,10 @@ class Exchange:
         """Hand over the decisions on a chunk's own rows, shape (rows, symbols)."""
         self._write(contract.decisions(chunk.index), np.ascontiguousarray(weights, "<f8").tobytes())
 
+    def order(self, chunk: Chunk, claim: bytes, orders: bytes) -> None:
+        """Hand over the orders of a chunk after what they are claimed to have led to."""
+        self._write(contract.decisions(chunk.index), claim + orders)
+
     def fail(self, failure: contract.Failure) -> None:
         """Say why the strategy failed."""
         body = json.dumps(failure, allow_nan=False).encode()
@@ -87,7 +92,7 @@ class Exchange:
             spec["name"]: np.ndarray(spec["shape"], spec["dtype"], buffer=data, offset=spec["offset"])
             for spec in header["arrays"]
         }
-        return Chunk(header["index"], header["rows"], header["lookback"], arrays)
+        return Chunk(header["index"], header["rows"], header["lookback"], arrays, header["actions"])
 
     def _write(self, name: str, body: bytes) -> None:
         temporary = self._out / f"{name}.tmp"

@@ -20,6 +20,9 @@ from sandbox.exchange import Chunk, Exchange
 from tapedeck import source, strategy
 from tapedeck.bars import Array, Bars
 from tapedeck.decisions import as_decisions
+from tapedeck.engine import EngineSettings, order_state
+from tapedeck.engine.state import ACTION
+from tapedeck.on_bar import own_block, play
 from tapedeck.run import Run
 
 _RESERVE_BYTES = 4 << 20  # given back when the strategy has used up its memory: to say where takes some
@@ -79,6 +82,8 @@ class Host:
             instance = strategy.create(loaded, asked["params"])
             if asked["level"] == "weights":
                 self._weights(instance, asked)
+            elif asked["level"] == "on_bar":
+                self._on_bar(instance, asked)
             else:
                 self._main(instance.main, self._lookback(instance), asked)
         self._exchange.wait_for_stop()
@@ -90,6 +95,18 @@ class Host:
             bars = bars_of(chunk, asked["symbols"])
             decisions = as_decisions(instance.weights(bars), bars)
             self._exchange.decide(chunk, decisions[chunk.history :])
+
+    def _on_bar(self, instance: strategy.Strategy, asked: contract.Run) -> None:
+        lookback = self._lookback(instance)
+        self._exchange.hello(lookback)
+        self.asked = instance.on_bar
+        settings = {name: value for name, value in asked["engine"].items() if name != "version"}
+        state = order_state.new(asked["symbols"], EngineSettings(**settings))  # type: ignore[arg-type]  # the contract's
+        for chunk in self._exchange.chunks(asked["chunks"]):
+            bars = bars_of(chunk, asked["symbols"])
+            actions = np.array([tuple(action) for action in chunk.actions], dtype=ACTION)
+            played = play(state, own_block(bars, chunk.history), actions, bars, lookback, instance.on_bar)
+            self._exchange.order(chunk, played.claim, played.orders)
 
     def _main(self, main: Callable[[Run], object], history: int, asked: contract.Run) -> None:
         self._exchange.hello(history)

@@ -140,7 +140,7 @@ class Attempt:
         for handout in feed.handouts(lookback, self._watch.check):
             self._hand_in(handout)
             first_bar = first_bar or now()
-            sealed = self._seal(handout)
+            sealed = self._seal(handout, orders=books.orders)
             books.book(handout.own, sealed)
             done += len(handout.own)
             session = from_day_number(int(handout.own.session[-1])).isoformat()
@@ -151,12 +151,16 @@ class Attempt:
         index, columns = handout.index, handout.columns
         self._exchange.discard(contract.decisions(index))  # decisions on bars not yet seen are none
         self._exchange.publish(contract.chunk_data(index), chunks.parts(columns))
-        header = chunks.header(index, len(handout.own), handout.history, columns)
+        header = chunks.header(index, len(handout.own), handout.history, columns, handout.actions)
         self._exchange.publish(contract.chunk_header(index), [header])
 
-    def _seal(self, handout: Handout) -> bytes:
-        name, size = contract.decisions(handout.index), len(handout.own) * len(handout.own.symbols) * 8
-        sealed = self._watch.take(name, size, f"decisions on chunk {handout.index}")
+    def _seal(self, handout: Handout, *, orders: bool) -> bytes:
+        name, what = contract.decisions(handout.index), f"decisions on chunk {handout.index}"
+        if orders:
+            bound = {"record": contract.ORDER.size, "most": contract.MOST_ORDERS}
+            sealed = self._watch.take(name, contract.CLAIM_BYTES, what, **bound)
+        else:
+            sealed = self._watch.take(name, len(handout.own) * len(handout.own.symbols) * 8, what)
         self._exchange.withdraw(contract.chunk_header(handout.index))
         self._exchange.withdraw(contract.chunk_data(handout.index))
         return sealed

@@ -5,18 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 import contract
 from sidecar.failures import RunError
+from sidecar.keepers import Keeper, OrderKeeper, WeightKeeper, bar_time
 from tapedeck import engine
 from tapedeck.market.actions import Dividend, Split
 from tapedeck.market.block import Block
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -39,37 +37,32 @@ class Books:
     def __init__(self, manifest: contract.RunManifest, splits: Sequence[Split], dividends: Sequence[Dividend]) -> None:
         asked = {name: value for name, value in manifest["engine"].items() if name != "version"}
         self.settings = engine.EngineSettings(**asked)  # type: ignore[arg-type]  # the manifest's schema is theirs
-        self._state = engine.start(manifest["symbols"], self.settings, splits, dividends)
+        self.orders = manifest["level"] == "on_bar"
+        kept = (manifest["symbols"], self.settings, splits, dividends)
+        self._keeper: Keeper = OrderKeeper(*kept) if self.orders else WeightKeeper(*kept)
         self._decisions = hashlib.sha256()
         self._fills: list[engine.Fills] = []
         self._session: list[NDArray[np.int32]] = []
         self._values: list[tuple[NDArray[np.float64], ...]] = []
 
     def book(self, own: Block, sealed: bytes) -> None:
-        """Take the decisions on a chunk's own rows: float64, little endian, rows x symbols.
+        """Take what was decided on a chunk's own rows, as `contract` has it for the run's level.
 
-        Raises `RunError` CODE for an infinite weight, with bar and symbol.
+        Raises `RunError` CODE for an infinite weight, with bar and symbol, and TAMPERED for orders that cannot be.
         """
-        targets = np.frombuffer(sealed, "<f8").reshape(len(own), len(own.symbols))
-        infinite = np.argwhere(np.isinf(targets))
-        if len(infinite):
-            row, column = (int(i) for i in infinite[0])
-            raise RunError("CODE", f"the weight of {own.symbols[column]} at bar {_time(own, row)} is infinite")
-        self._decisions.update(sealed)
-        done = engine.step(self._state, own, targets)
+        decisions, done = self._keeper.book(own, sealed)
+        self._decisions.update(decisions)
         beyond = np.flatnonzero(~np.isfinite(done.equity))
         if len(beyond):
-            value = done.equity[beyond[0]]
-            raise RunError(
-                "CODE", f"the equity at bar {_time(own, int(beyond[0]))} is {value}: the weights are too large"
-            )
+            value, bar = done.equity[beyond[0]], bar_time(own, int(beyond[0]))
+            raise RunError("CODE", f"the equity at bar {bar} is {value}: what was decided is too large")
         self._fills.append(done.fills)
         self._session.append(own.session)
         self._values.append((done.equity, done.net, done.gross))
 
     def close(self) -> Closed:
         """End the run."""
-        closing = engine.finish(self._state)
+        closing = self._keeper.finish()
         fills = engine.concat(self._fills)
         equity, net, gross = (np.concatenate(parts) for parts in zip(*self._values, strict=True))
         decisions = self._decisions.hexdigest()
@@ -86,7 +79,3 @@ class Books:
             decisions_digest=decisions,
             result_digest=digest.hexdigest(),
         )
-
-
-def _time(own: Block, row: int) -> str:
-    return (_EPOCH + timedelta(microseconds=int(own.ts[row]))).isoformat(timespec="minutes")

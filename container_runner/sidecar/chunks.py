@@ -35,7 +35,13 @@ class Column:
         return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
 
-def header(index: int, rows: int, lookback: int, columns: Sequence[Column]) -> bytes:
+def header(
+    index: int,
+    rows: int,
+    lookback: int,
+    columns: Sequence[Column],
+    actions: Sequence[tuple[int, int, int, float]] = (),
+) -> bytes:
     """Return the chunk's header."""
     specs: list[contract.ArraySpec] = []
     end = 0
@@ -43,7 +49,13 @@ def header(index: int, rows: int, lookback: int, columns: Sequence[Column]) -> b
         offset = end + _padding(end)
         specs.append({"name": column.name, "dtype": column.dtype, "shape": list(column.shape), "offset": offset})
         end = offset + column.nbytes
-    body: contract.ChunkHeader = {"index": index, "rows": rows, "lookback": lookback, "arrays": specs}
+    body: contract.ChunkHeader = {
+        "index": index,
+        "rows": rows,
+        "lookback": lookback,
+        "arrays": specs,
+        "actions": list(actions),
+    }
     return json.dumps(body).encode()
 
 

@@ -19,11 +19,13 @@ import contract
 from sandbox.policy import Policy
 from sidecar import limits
 from sidecar.chunks import Column
+from tapedeck.engine.state import actions as engine_actions
 from tapedeck.market import adjust, months, reader
 from tapedeck.market import calendar as calendars
 from tapedeck.market import snapshot as snapshots
 from tapedeck.market.actions import Dividend, Split
 from tapedeck.market.block import Block
+from tapedeck.market.calendar import day_number
 from tapedeck.market.store import ObjectStore
 
 Array = NDArray[np.float64]
@@ -37,6 +39,7 @@ class Handout:
     own: Block
     history: int
     columns: list[Column]
+    actions: list[tuple[int, int, int, float]]  # since the chunk before, where the strategy keeps books of its own
 
 
 class Feed:
@@ -77,8 +80,18 @@ class Feed:
             own = _result(self._ahead, check)
             if index + 1 < len(self._chunks):
                 self._ahead = self._pool.submit(self._own, index + 1)
-            yield Handout(index, own, len(history), self._columns(history, own))
+            yield Handout(index, own, len(history), self._columns(history, own), self._due(index))
             history = _last(_joined(history, own, self._manifest["fields"]), lookback)
+
+    def _due(self, index: int) -> list[tuple[int, int, int, float]]:
+        """Return the actions since the chunk before, where the strategy keeps books of its own."""
+        if self._manifest["level"] != "on_bar":
+            return []
+        known = engine_actions(self._manifest["symbols"], self.splits, self.dividends)
+        told = day_number(self._chunks[index - 1][1]) if index else -1
+        low, high = np.searchsorted(known["session"], [told, day_number(self._chunks[index][1])], side="right")
+        due: list[tuple[int, int, int, float]] = known[low:high].tolist()
+        return due
 
     def close(self) -> None:
         """Read no further."""

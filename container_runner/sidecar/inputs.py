@@ -53,6 +53,7 @@ def lay_out(exchange: Exchange, manifest: contract.RunManifest, code: bytes) -> 
         "end": manifest["end"],
         "seed": manifest["seed"],
         "chunks": len(manifest["chunks"]),
+        "engine": manifest["engine"],
     }
     exchange.publish(f"source/{name}", [code])
     exchange.publish("run.json", [json.dumps(run).encode()])

@@ -112,7 +112,7 @@ def _result(
         "manifest_digest": facts.settings.manifest_digest,
         "decisions_digest": closed.decisions_digest,
         "result_digest": closed.result_digest,
-        "causality": "unchecked",
+        "causality": "by_construction" if facts.manifest["level"] == "on_bar" else "unchecked",
         "snapshot": facts.manifest["snapshot"],
         "metrics": summary,
         "artifacts": artifacts,

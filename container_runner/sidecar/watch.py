@@ -34,16 +34,16 @@ class Watch:
         self._deadline = deadline
         self._terminated = terminated
 
-    def take(self, name: str, size: int, what: str) -> bytes:
+    def take(self, name: str, size: int, what: str, *, record: int = 0, most: int = 0) -> bytes:
         """Return the `size` bytes of `out/name` once it is there, and remove it.
 
-        Raises `RunError` CODE for another size or kind of file and TIMEOUT at the deadline; `ProcessEndedError`,
-        `DrainedError`, `VanishedError`.
+        With `record`, up to `most` records of that many bytes may follow. Raises `RunError` CODE for another size or
+        kind of file and TIMEOUT at the deadline; `ProcessEndedError`, `DrainedError`, `VanishedError`.
         """
         pause = contract.POLL_FIRST_S
         while True:
             status = self._exchange.exit_status()  # asked first: what was written before the end counts
-            body = self._look(name, size)
+            body = self._look(name, size, record, most)
             if body is not None:
                 self._exchange.discard(name)
                 return body
@@ -80,13 +80,14 @@ class Watch:
             return VanishedError("the strategy's container is gone without a word")
         return DrainedError() if status == 0 or self.drained(status) else ProcessEndedError(status)
 
-    def _look(self, name: str, size: int) -> bytes | None:
+    def _look(self, name: str, size: int, record: int, most: int) -> bytes | None:
+        expected = f"{size} bytes" + (f" and at most {most} records of {record}" if record else "")
         try:
-            body = self._exchange.take(name, size)
+            body = self._exchange.take(name, size + record * most)
         except IrregularError as error:
-            raise RunError("CODE", f"{error}; expected {size} bytes") from error
-        if body is not None and len(body) != size:
-            raise RunError("CODE", f"{name} holds {len(body)} bytes, expected {size} bytes")
+            raise RunError("CODE", f"{error}; expected {expected}") from error
+        if body is not None and (len(body) < size or (len(body) - size) % record if record else len(body) != size):
+            raise RunError("CODE", f"{name} holds {len(body)} bytes, expected {expected}")
         return body
 
     def drained(self, status: int) -> bool:

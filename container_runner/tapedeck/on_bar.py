@@ -19,7 +19,6 @@ from tapedeck.engine.inputs import Block
 from tapedeck.engine.order_pass import Pass
 from tapedeck.engine.order_state import OrderState
 from tapedeck.engine.orders import Ask, to_bytes
-from tapedeck.engine.settings import EngineError
 from tapedeck.fields import FIELDS
 
 OnBar = Callable[[Bar, Book], object]
@@ -35,6 +34,22 @@ class Played:
     step: StepResult
     orders: bytes
     claim: bytes
+
+
+@dataclass(frozen=True)
+class Own:
+    """A chunk's own rows, raw: `tapedeck.engine.inputs.Block`."""
+
+    symbols: tuple[str, ...]
+    ts: NDArray[np.int64]
+    session: NDArray[np.int32]
+    fields: dict[str, Array]
+
+
+def own_block(bars: Bars, history: int) -> Own:
+    """Return the raw bars after `history` rows."""
+    fields = {name: getattr(bars.raw, name)[history:] for name in FIELDS}
+    return Own(bars.symbols, bars.ts[history:], bars.session[history:], fields)
 
 
 def claim(step: StepResult, state: OrderState) -> bytes:
@@ -142,6 +157,3 @@ def _quotes(block: Block, bars: Bars, before: int) -> Iterator[tuple[Quote, ...]
 def _time(block: Block, row: int) -> str:
     start = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(block.ts[row]))
     return f"{start:%Y-%m-%d %H:%M}"
-
-
-__all__ = ["MOST_ORDERS", "EngineError", "Played", "View", "claim", "play"]

@@ -11,16 +11,19 @@ from tapedeck.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from tapedeck.bars import Bars
+    from tapedeck.book import Bar, Book
     from tapedeck.run import Run
 
-RESERVED = ("fields", "lookback", "weights", "main")
+RESERVED = ("fields", "lookback", "weights", "on_bar", "main")
+_DECIDES = "weights(self, bars), on_bar(self, bar, book) or main(self, run)"
 
 
 class Strategy:
     """A strategy: its parameters are annotated class attributes, its decisions come from one method.
 
-    Define `weights(bars)` (vectorised: target weights of equity, NaN = leave the position alone) or `main(run)` (free
-    form). Parameters are set before `__init__` runs, so an `__init__(self)` of your own can use them.
+    Define `weights(bars)` (vectorised: target weights of equity, NaN = leave the position alone), `on_bar(bar, book)`
+    (bar by bar: orders) or `main(run)` (free form). Parameters are set before `__init__` runs, so an `__init__(self)`
+    of your own can use them.
     """
 
     fields: ClassVar[Sequence[str]] = FIELDS  # what the strategy reads; nothing else is shipped
@@ -34,11 +37,15 @@ class Strategy:
 
     def weights(self, bars: Bars) -> Any:
         """Return target weights, an array of the shape of `bars`: a row for each bar, a column for each symbol."""
-        raise NotImplementedError(f"{type(self).__name__} has neither weights(self, bars) nor main(self, run)")
+        raise NotImplementedError(f"{type(self).__name__} decides nothing: define {_DECIDES}")
+
+    def on_bar(self, bar: Bar, book: Book) -> object:
+        """Look at one time step of all symbols and hand orders to the book; what is returned does not matter."""
+        raise NotImplementedError(f"{type(self).__name__} decides nothing: define {_DECIDES}")
 
     def main(self, run: Run) -> None:
         """Decide in free form: read `run.bars()`, hand in `run.submit(weights)` once."""
-        raise NotImplementedError(f"{type(self).__name__} has neither weights(self, bars) nor main(self, run)")
+        raise NotImplementedError(f"{type(self).__name__} decides nothing: define {_DECIDES}")
 
 
 def parameters(strategy: type[Strategy]) -> dict[str, object]:

@@ -162,7 +162,11 @@ def test_the_sidecars_books_give_the_laptops_digest(data: Path, tmp_path: Path) 
     rows = market.rows(START, SESSIONS[-1])
     bars = market.bars(rows, ["close"])
     weights = (sma(bars.close, 20) > sma(bars.close, 100)) / bars.width
-    asked: Any = {"symbols": list(PRICES), "engine": {"version": ENGINE_VERSION, **asdict(EngineSettings())}}
+    asked: Any = {
+        "level": "weights",
+        "symbols": list(PRICES),
+        "engine": {"version": ENGINE_VERSION, **asdict(EngineSettings())},
+    }
     books = Books(asked, market.splits, market.dividends)
     books.book(market.books(rows), weights[100:].astype("<f8").tobytes())
     assert books.close().result_digest == laptop.run(written(tmp_path), store).result_digest

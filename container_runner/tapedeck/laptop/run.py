@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,13 +16,18 @@ from numpy.typing import NDArray
 from tapedeck import engine, metrics, source, strategy
 from tapedeck.bars import Array, Bars
 from tapedeck.decisions import DecisionError, as_decisions
+from tapedeck.engine import order_pass, order_state
+from tapedeck.engine.state import actions
 from tapedeck.laptop import asked
 from tapedeck.laptop.market import Market
 from tapedeck.market import calendar, chunks, snapshot
+from tapedeck.market.block import Block
 from tapedeck.market.store import ObjectStore
+from tapedeck.on_bar import play
 from tapedeck.run import Run
 from tapedeck.submission import Inspection, SubmissionError, did_you_mean, inspect_source, resolve_parameters
 
+Decide = Callable[..., Any]  # of bars to weights; for "on_bar" of bar and book
 NO_LIMIT = 1 << 62  # bytes: a laptop's chunks are calendar months, as on the platform where they fit its memory
 
 
@@ -50,8 +55,8 @@ def run(path: Path, store: ObjectStore, params: Mapping[str, object] | None = No
     plan = prepare(path, store, params or {})
     lookback, decide = plan.load()
     plan.market.load(lookback, plan.wish.adjust)
-    decided = ((rows, decide(plan.market.bars(rows, plan.found.fields))) for rows in plan.chunks())
-    return _keep_books(plan.found.class_name or path.stem, plan.snapshot, plan.market, plan.wish, decided)
+    keep = _ByOrders if plan.found.level == "on_bar" else _ByWeights
+    return _keep_books(plan, keep(plan.market, plan.wish.engine, lookback, decide))
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ class Plan:
     snapshot: snapshot.Snapshot
     market: Market  # not loaded yet: how much history it needs, the strategy says
 
-    def load(self) -> tuple[int, Callable[[Bars], Array]]:
+    def load(self) -> tuple[int, Decide]:
         """Load the strategy afresh, seeded; return its lookback in bars, and what decides on bars."""
         random.seed(self.wish.seed)
         np.random.seed(self.wish.seed)
@@ -88,17 +93,48 @@ def prepare(path: Path, store: ObjectStore, params: Mapping[str, object]) -> Pla
     return Plan(path, found, values, wish, snap, market)
 
 
-def _keep_books(
-    name: str, snap: snapshot.Snapshot, market: Market, wish: asked.Asked, decided: Iterator[tuple[slice, Array]]
-) -> Finished:
-    state = engine.start(market.symbols, wish.engine, market.splits, market.dividends)
+class _ByWeights:
+    """The books of what decides by weights."""
+
+    def __init__(self, market: Market, settings: engine.EngineSettings, lookback: int, decide: Decide) -> None:
+        self._state = engine.start(market.symbols, settings, market.splits, market.dividends)
+        self._decide = decide
+
+    def book(self, block: Block, bars: Bars) -> tuple[bytes, engine.StepResult]:
+        """Ask for the decisions on a chunk; return them as they would be sealed, and what they led to."""
+        targets = self._decide(bars)[len(bars) - len(block) :]
+        return targets.astype("<f8").tobytes(), engine.step(self._state, block, targets)
+
+    def finish(self) -> engine.Closing:
+        return engine.finish(self._state)
+
+
+class _ByOrders:
+    """The books of what decides bar by bar."""
+
+    def __init__(self, market: Market, settings: engine.EngineSettings, lookback: int, decide: Decide) -> None:
+        self._state = order_state.new(market.symbols, settings)
+        self._actions = actions(market.symbols, market.splits, market.dividends)
+        self._lookback, self._on_bar = lookback, decide
+
+    def book(self, block: Block, bars: Bars) -> tuple[bytes, engine.StepResult]:
+        """Play a chunk; return its orders as they would be sealed, and what they led to."""
+        played = play(self._state, block, self._actions, bars, self._lookback, self._on_bar)
+        return played.orders, played.step
+
+    def finish(self) -> engine.Closing:
+        return order_pass.finish(self._state)
+
+
+def _keep_books(plan: Plan, keeper: _ByWeights | _ByOrders) -> Finished:
+    snap, market, wish = plan.snapshot, plan.market, plan.wish
     digest = hashlib.sha256()
     steps, sessions = [], []
-    for rows, targets in decided:
-        own = targets[len(targets) - (rows.stop - rows.start) :]
-        digest.update(own.astype("<f8").tobytes())
+    for rows in plan.chunks():
         block = market.books(rows)
-        steps.append(engine.step(state, block, own))
+        sealed, step = keeper.book(block, market.bars(rows, plan.found.fields))
+        digest.update(sealed)
+        steps.append(step)
         sessions.append(block.session)
     fills = engine.concat([step.fills for step in steps])
     equity, net, gross = (np.concatenate([getattr(step, of) for step in steps]) for of in ("equity", "net", "gross"))
@@ -116,8 +152,8 @@ def _keep_books(
         net=metrics.daily_equity(session, net)[1],
         gross=metrics.daily_equity(session, gross)[1],
     )
-    closing = engine.finish(state)
-    return Finished(name, market.symbols, snap.id, days, daily, fills, closing, summary, whole.hexdigest())
+    name = plan.found.class_name or plan.path.stem
+    return Finished(name, market.symbols, snap.id, days, daily, fills, keeper.finish(), summary, whole.hexdigest())
 
 
 def _snapshot(store: ObjectStore, wish: asked.Asked) -> snapshot.Snapshot:
@@ -136,7 +172,7 @@ def _symbols(snap: snapshot.Snapshot, wish: asked.Asked) -> tuple[str, ...]:
     return tuple(wish.symbols or snap.symbols)
 
 
-def _strategy(path: Path, found: Inspection, values: dict[str, Any]) -> tuple[int, Callable[[Bars], Array]]:
+def _strategy(path: Path, found: Inspection, values: dict[str, Any]) -> tuple[int, Decide]:
     """Load the strategy; return its lookback in bars, and what decides on bars."""
     loaded: Any = source.load(path, path.name, found.kind, found.class_name)
     instance = strategy.create(loaded, values) if found.class_name else None
@@ -145,6 +181,8 @@ def _strategy(path: Path, found: Inspection, values: dict[str, Any]) -> tuple[in
         raise ValueError(f"lookback() returned {lookback}: it is a number of bars, 0 or more")
     if instance and found.level == "weights":
         return lookback, partial(_vectorised, instance)
+    if instance and found.level == "on_bar":
+        return lookback, instance.on_bar
     main = instance.main if instance else loaded
     return lookback, lambda bars: _free(main, bars, values)
 

@@ -12,9 +12,10 @@ from tapedeck.submission.errors import SubmissionError
 from tapedeck.submission.inspection import Level, Parameter
 from tapedeck.suggest import did_you_mean
 
-LEVELS: tuple[Level, ...] = ("weights", "main")
-NOT_YET = ("on_bar", "shares")
-HOW = "derive one class from tapedeck.Strategy with weights(self, bars) or main(self, run), or define main(run)"
+TAKES: dict[Level, str] = {"weights": "bars", "on_bar": "bar, book", "main": "run"}
+NOT_YET = ("shares",)
+WAYS = "weights(self, bars), on_bar(self, bar, book) or main(self, run)"
+HOW = f"derive one class from tapedeck.Strategy with {WAYS}, or define main(run)"
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,9 @@ def _from_class(leaf: _Class, classes: dict[str, _Class]) -> Found:
     for item in reversed(lineage):
         declared |= parameters.declared(item.node.body, item.cell)
     _check_names(declared, leaf)
-    return Found(_level(methods, leaf), leaf.node.name, _fields(statements), declared)
+    level = _level(methods, leaf)
+    fields = _fields(statements)  # the broker needs every field of a bar
+    return Found(level, leaf.node.name, list(FIELDS) if level == "on_bar" else fields, declared)
 
 
 def _lineage(leaf: _Class, classes: dict[str, _Class]) -> list[_Class]:
@@ -109,21 +112,21 @@ def _lineage(leaf: _Class, classes: dict[str, _Class]) -> list[_Class]:
 
 
 def _level(methods: dict[str, tuple[Cell, ast.FunctionDef]], leaf: _Class) -> Level:
-    have = [level for level in LEVELS if level in methods]
+    have = [level for level in TAKES if level in methods]
     line, cell = leaf.node.lineno, leaf.cell.number
     for name in NOT_YET:
         if name in methods:
-            message = f"{leaf.place}: {name} is not supported yet; weights(self, bars) and main(self, run) are."
+            message = f"{leaf.place}: {name} is not supported yet; {WAYS} are."
             raise SubmissionError("UNSUPPORTED", message, line=methods[name][1].lineno, cell=methods[name][0].number)
     if not have:
-        message = f"{leaf.place} has neither weights(self, bars) nor main(self, run): define one of them."
+        message = f"{leaf.place} decides nothing: define one of {WAYS}."
         raise SubmissionError("BAD_STRATEGY", message, line=line, cell=cell)
     if len(have) > 1:
-        message = f"{leaf.place} has both weights and main: keep the one that decides."
+        message = f"{leaf.place} has {' and '.join(have)}: keep the one that decides."
         raise SubmissionError("BAD_STRATEGY", message, line=line, cell=cell)
     where, method = methods[have[0]]
-    if not _takes(method, 2):
-        takes = "bars" if have[0] == "weights" else "run"
+    takes = TAKES[have[0]]
+    if not _takes(method, 2 + takes.count(",")):
         message = f"{where.place(method.lineno)}: write it as def {have[0]}(self, {takes})."
         raise SubmissionError("BAD_STRATEGY", message, line=method.lineno, cell=where.number)
     return have[0]
@@ -143,7 +146,7 @@ def _takes(function: ast.FunctionDef, count: int) -> bool:
 
 
 def _check_names(declared: dict[str, Parameter], leaf: _Class) -> None:
-    taken = {*LEVELS, *NOT_YET, "lookback"}.intersection(declared)
+    taken = {*TAKES, *NOT_YET, "lookback"}.intersection(declared)
     if taken:
         message = f"{leaf.place}: a parameter cannot be named {', '.join(sorted(taken))}: the platform calls that."
         raise SubmissionError("BAD_PARAMETER", message, line=leaf.node.lineno, cell=leaf.cell.number)

@@ -1,0 +1,99 @@
+"""From a chunk's sealed bytes to fills and equity: weights by the weights' engine, orders by replaying them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import numpy as np
+
+import contract
+from sidecar.failures import RunError
+from tapedeck import engine
+from tapedeck.engine import order_pass, order_state
+from tapedeck.engine.state import actions
+from tapedeck.market.actions import Dividend, Split
+from tapedeck.market.block import Block
+from tapedeck.on_bar import claim
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Keeper(Protocol):
+    """Keeps the books of one level."""
+
+    def book(self, own: Block, sealed: bytes) -> tuple[bytes, engine.StepResult]:
+        """Return the decisions that count and what they led to; raises `RunError`."""
+        ...
+
+    def finish(self) -> engine.Closing:
+        """Return what is left undone after the last chunk."""
+        ...
+
+
+class WeightKeeper:
+    """Weights: float64, little endian, rows x symbols."""
+
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        settings: engine.EngineSettings,
+        splits: Sequence[Split],
+        dividends: Sequence[Dividend],
+    ) -> None:
+        self._state = engine.start(symbols, settings, splits, dividends)
+
+    def book(self, own: Block, sealed: bytes) -> tuple[bytes, engine.StepResult]:
+        """Raise `RunError` CODE for an infinite weight, with bar and symbol."""
+        targets = np.frombuffer(sealed, "<f8").reshape(len(own), len(own.symbols))
+        infinite = np.argwhere(np.isinf(targets))
+        if len(infinite):
+            row, column = (int(i) for i in infinite[0])
+            raise RunError("CODE", f"the weight of {own.symbols[column]} at bar {bar_time(own, row)} is infinite")
+        return sealed, engine.step(self._state, own, targets)
+
+    def finish(self) -> engine.Closing:
+        """Return the decisions that no bar follows."""
+        return engine.finish(self._state)
+
+
+class OrderKeeper:
+    """Orders: a claim, then records. The same engine that ran inside runs here, and must come to the claim."""
+
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        settings: engine.EngineSettings,
+        splits: Sequence[Split],
+        dividends: Sequence[Dividend],
+    ) -> None:
+        self._state = order_state.new(symbols, settings)
+        self._actions = actions(symbols, splits, dividends)
+
+    def book(self, own: Block, sealed: bytes) -> tuple[bytes, engine.StepResult]:
+        """Raise `RunError` TAMPERED for orders that no book writes and for another outcome than the claimed one."""
+        claimed, orders = sealed[: contract.CLAIM_BYTES], sealed[contract.CLAIM_BYTES :]
+        try:
+            done = order_pass.replay(self._state, own, self._actions, orders)
+        except engine.EngineError as error:
+            raise RunError(
+                "TAMPERED", f"the orders that the strategy's process handed out cannot be: {error}"
+            ) from error
+        if claim(done, self._state) != claimed:
+            first, last = bar_time(own, 0), bar_time(own, len(own) - 1)
+            raise RunError(
+                "TAMPERED",
+                f"from {first} to {last} the strategy's process saw other fills or equity than its orders lead to: "
+                "something in it changed the engine or the bars",
+            )
+        return orders, done
+
+    def finish(self) -> engine.Closing:
+        """Return the orders that no bar follows."""
+        return order_pass.finish(self._state)
+
+
+def bar_time(own: Block, row: int) -> str:
+    """Return a bar's start, ISO 8601, UTC."""
+    return (_EPOCH + timedelta(microseconds=int(own.ts[row]))).isoformat(timespec="minutes")
