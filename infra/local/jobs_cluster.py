@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.assembly import Assembly
-from infra.local.child import Child
+from infra.local.child import Child, StartError
 from infra.local.cluster import certificate
 from infra.local.deploy import DeployError
 from infra.local.endpoints import Endpoints
@@ -88,7 +88,9 @@ class JobsCluster:
         path.write_text(json.dumps(configuration, indent=1))
         command = [sys.executable, "-m", "infra.local.cluster", str(path)]
         self._child = Child("the local cluster", command, logs / "cluster.log", environment)
-        self._child.answer(_START_LIMIT_S)
+        refusal = self._child.answer(_START_LIMIT_S)["refusal"]
+        if refusal is not None:
+            raise StartError(f"{refusal} (log: {self._child.log})")
         if (self._state / _ENGINE).exists():
             remembered.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(self._state / _ENGINE, remembered)

@@ -25,7 +25,7 @@ from infra.local.cluster.tokens import Issuer
 
 
 def main(path: str) -> int:
-    """Run the cluster; prints {"ready": true, "port": N} when it listens."""
+    """Run the cluster; prints {"ready": true, "port": N, "refusal": why it runs no pods, or null} when it listens."""
     try:
         config = load(Path(path))
     except FieldError as error:
@@ -55,7 +55,8 @@ def _run(config: Config) -> int:
         server.api = Api(jobs, issuer, authenticator, config.manifests)
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="https")
         thread.start()
-        print(json.dumps({"ready": True, "port": port}), flush=True)
+        refusal = found if isinstance(found, str) else None
+        print(json.dumps({"ready": True, "port": port, "refusal": refusal}), flush=True)
         stop.wait()
         server.shutdown()
         thread.join()
