@@ -10,27 +10,22 @@ import sys
 import threading
 
 import boto3
-from botocore.config import Config
 
 from cache.counts import Counts
-from cache.node import THREADS, Node
+from cache.node import Node
 from cache.server import Server
 from cache.settings import Settings
 from cache.tiers import Tiers
-from tapedeck.market.store import ObjectStore, S3Store
+from tapedeck.market.s3_reads import S3Reads
+from tapedeck.market.store import ObjectStore
 
 _TELL_S = 60.0
 
 
 def connect(settings: Settings) -> ObjectStore:
     """Return the market's bucket; a slow S3 is the sidecar's to wait for, not ours."""
-    config = Config(
-        connect_timeout=2,
-        read_timeout=5,
-        retries={"total_max_attempts": 2, "mode": "standard"},
-        max_pool_connections=THREADS,
-    )
-    return S3Store(boto3.client("s3", region_name=settings.region, config=config), settings.market_bucket)
+    session = boto3.Session(region_name=settings.region)
+    return S3Reads(session.client("s3"), settings.market_bucket, session.get_credentials(), timeout_s=5, tries=2)
 
 
 def main() -> int:

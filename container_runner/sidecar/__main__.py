@@ -20,22 +20,23 @@ from sidecar.attempt import Attempt
 from sidecar.exchange import Exchange
 from sidecar.near import NodeCache
 from sidecar.settings import Settings
+from tapedeck.market.s3_reads import S3Reads
 from tapedeck.market.store import S3Store
 
 _CREDENTIAL_TRIES = 6  # boto3 gives the endpoint three times 2 s; a function that starts cold may take longer
 _CREDENTIAL_PAUSE_S = 3.0
 
 
-def connect(settings: Settings) -> Any:  # boto3's clients have no type at run time
+def connect(settings: Settings, session: boto3.Session) -> Any:  # boto3's clients have no type at run time
     """Return an S3 client with credentials; raises `CredentialRetrievalError` when there are none to be had."""
     config = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 5, "mode": "standard"})
     for _ in range(_CREDENTIAL_TRIES - 1):
         try:
-            return boto3.client("s3", region_name=settings.region, config=config)
+            return session.client("s3", region_name=settings.region, config=config)
         except CredentialRetrievalError as error:
             print(f"no credentials yet: {error}", file=sys.stderr)  # noqa: T201 - the sidecar's own log
             time.sleep(_CREDENTIAL_PAUSE_S)
-    return boto3.client("s3", region_name=settings.region, config=config)
+    return session.client("s3", region_name=settings.region, config=config)
 
 
 def main(folders: list[str]) -> int:
@@ -44,14 +45,15 @@ def main(folders: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: terminated.set())
     os.umask(0o022)  # what we hand in is read by another uid
     settings = Settings.from_env(os.environ)
-    client = connect(settings)
+    session = boto3.Session()
+    client = connect(settings, session)
     inside, outside, state = (Path(folder) for folder in folders or (contract.IN, contract.OUT, "/tmp"))
     near = NodeCache(settings.cache_url, settings.cache_dir) if settings.cache_url else None
     attempt = Attempt(
         settings,
         policy.load(),
         runs=S3Store(client, settings.runs_bucket),
-        market=S3Store(client, settings.market_bucket),
+        market=S3Reads(client, settings.market_bucket, session.get_credentials(), timeout_s=30, tries=5),
         exchange=Exchange(inside, outside),
         state=state,
         terminated=terminated,

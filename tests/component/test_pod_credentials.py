@@ -57,7 +57,7 @@ def endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_
 
 
 def test_the_projected_token_is_shown_and_the_credentials_can_be_refreshed(endpoint: type[_Endpoint]) -> None:
-    client = sidecar.connect(SETTINGS)
+    client = sidecar.connect(SETTINGS, boto3.Session())
     assert endpoint.seen == ["projected"]
     credentials = client._request_signer._credentials
     assert credentials.access_key == "AKIA" and credentials.refresh_needed(3600 * 2)
@@ -66,5 +66,5 @@ def test_the_projected_token_is_shown_and_the_credentials_can_be_refreshed(endpo
 
 def test_an_endpoint_that_starts_cold_is_asked_again(endpoint: type[_Endpoint]) -> None:
     endpoint.refusals = 3  # as many as boto3 tries by itself
-    sidecar.connect(SETTINGS).close()
+    sidecar.connect(SETTINGS, boto3.Session()).close()
     assert len(endpoint.seen) == 4

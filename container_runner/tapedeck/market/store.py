@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-THREADS = 8
+THREADS = 16
 _AHEAD = 32  # bodies that may wait in memory for their reader
 
 
