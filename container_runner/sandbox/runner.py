@@ -22,7 +22,7 @@ from tapedeck.bars import Array, Bars
 from tapedeck.decisions import as_decisions
 from tapedeck.engine import EngineSettings, order_state
 from tapedeck.engine.state import ACTION
-from tapedeck.on_bar import own_block, play
+from tapedeck.on_bar import Player, own_block
 from tapedeck.run import Run
 
 _RESERVE_BYTES = 4 << 20  # given back when the strategy has used up its memory: to say where takes some
@@ -102,10 +102,11 @@ class Host:
         self.asked = instance.on_bar
         settings = {name: value for name, value in asked["engine"].items() if name != "version"}
         state = order_state.new(asked["symbols"], EngineSettings(**settings))  # type: ignore[arg-type]  # the contract's
+        player = Player(state, lookback, instance.on_bar)
         for chunk in self._exchange.chunks(asked["chunks"]):
             bars = bars_of(chunk, asked["symbols"])
             actions = np.array([tuple(action) for action in chunk.actions], dtype=ACTION)
-            played = play(state, own_block(bars, chunk.history), actions, bars, lookback, instance.on_bar)
+            played = player.play(own_block(bars, chunk.history), actions, bars)
             self._exchange.order(chunk, played.claim, played.orders)
 
     def _main(self, main: Callable[[Run], object], history: int, asked: contract.Run) -> None:

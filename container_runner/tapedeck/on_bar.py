@@ -109,26 +109,37 @@ class View:
         return values if symbol is None else values[:, self.column(symbol)]
 
 
-def play(  # noqa: PLR0917 - a chunk and who decides on it
-    state: OrderState, block: Block, actions: NDArray[np.void], bars: Bars, lookback: int, on_bar: OnBar
-) -> Played:
-    """Ask `on_bar` at every bar of `block`; `bars` are the same, adjusted, after their history. Changes `state`.
+class Player:
+    """Takes one strategy through its chunks; its book is the same one all the way."""
 
-    Raises what the strategy raises, with a note that names the bar.
-    """
-    run = Pass(state, block, actions)
-    view = View(run, bars, lookback, fractional=state.settings.fractional)
-    try:
-        _walk(run, view, block, on_bar)
-    except Exception as error:
-        error.add_note(f"in on_bar(bar, book) at the bar {_time(block, view.row)} UTC")
-        raise
-    step = run.finish()
-    return Played(step, to_bytes(view.asked), claim(step, state))
+    def __init__(self, state: OrderState, lookback: int, on_bar: OnBar) -> None:
+        """Begin with `state`, which changes; `lookback`: the bars of history that `Bar.history` may reach back."""
+        self._state = state
+        self._lookback = lookback
+        self._on_bar = on_bar
+        self._book: Book | None = None
+
+    def play(self, block: Block, actions: NDArray[np.void], bars: Bars) -> Played:
+        """Ask the strategy at every bar of `block`; `bars` are the same, adjusted, after their history.
+
+        Raises what the strategy raises, with a note that names the bar.
+        """
+        state, run = self._state, Pass(self._state, block, actions)
+        view = View(run, bars, self._lookback, fractional=state.settings.fractional)
+        if self._book is None:
+            self._book = Book(view)
+        self._book._view = view
+        try:
+            _walk(run, view, block, self._book, self._on_bar)
+        except Exception as error:
+            error.add_note(f"in on_bar(bar, book) at the bar {_time(block, view.row)} UTC")
+            raise
+        step = run.finish()
+        return Played(step, to_bytes(view.asked), claim(step, state))
 
 
-def _walk(run: Pass, view: View, block: Block, on_bar: OnBar) -> None:
-    book, names, width = Book(view), view.bars.symbols, len(view.bars.symbols)
+def _walk(run: Pass, view: View, block: Block, book: Book, on_bar: OnBar) -> None:
+    names, width = view.bars.symbols, len(view.bars.symbols)
     due, orders, before = frozenset(run.due), run.broker.orders, len(view.bars) - len(block.ts)
     traded = ~np.isnan(block.fields["close"])
     whole = np.asarray(traded.all(axis=1)).tolist()

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tapedeck import source
 from tapedeck.bars import Bars
 from tapedeck.book import Bar, Book, OrderError
 from tapedeck.engine import EngineError, EngineSettings, order_pass, order_state, orders
 from tapedeck.engine.fills import Fills
 from tapedeck.engine.state import actions
-from tapedeck.on_bar import Played, play
+from tapedeck.on_bar import Played, Player
 from tests.unit.test_engine import FIRST, FREE, Block, Dividend, Split, day
 
 NAN = float("nan")
@@ -49,7 +48,7 @@ def trade(
         plan.get(len(seen) - 1, lambda book: None)(book)
 
     shown = Bars(symbols=block.symbols, ts=block.ts, session=block.session, fields=block.fields)
-    played = play(state, block, known, shown, 0, on_bar)
+    played = Player(state, 0, on_bar).play(block, known, shown)
     again = order_state.new(block.symbols, settings)
     step = order_pass.replay(again, block, known, played.orders)
     assert step.fills.to_bytes() == played.step.fills.to_bytes()  # every case is replayed as the platform does
@@ -299,14 +298,47 @@ def test_a_bar_holds_what_traded_and_says_why_not() -> None:
 
     shown = {name: values * 2 if name == "close" else values for name, values in block.fields.items()}
     seen = Bars(symbols=block.symbols, ts=block.ts, session=block.session, fields=shown, raw=block.fields)
-    play(order_state.new(block.symbols, FREE), block, actions(block.symbols, [], []), seen, 1, on_bar)
+    Player(order_state.new(block.symbols, FREE), 1, on_bar).play(block, actions(block.symbols, [], []), seen)
     assert told[0] == (10.0, 20.0, True, day(0), "2000-02-13T00:00:00+00:00", ("A", "B"))
     assert told[1] == [20.0]  # the data begins here
     assert told[3] == [20.0, 42.0]
 
 
-def test_an_error_is_found_at_the_researchers_line() -> None:
-    assert source.locate(OrderError("no submission is loaded")) is None
+def test_an_order_that_was_refused_and_caught_has_changed_nothing() -> None:
+    def insist(book: Book) -> None:
+        with pytest.raises(EngineError, match="has not traded yet"):
+            book.target_weight("B", 0.5)
+
+    block = many([[CALM, (NAN, NAN, NAN, NAN)]] * 3 + [[CALM, CALM]])
+    _, fills, _ = trade(block, {0: lambda book: book.buy("B", 5), 1: insist})  # `trade` replays it as well
+    assert fills.quantity.tolist() == [5.0]
+
+
+def test_open_orders_are_bounded() -> None:
+    def flood(book: Book) -> None:
+        for _ in range(orders.MOST_OPEN + 1):
+            book.buy("A", 1, limit=1)
+
+    with pytest.raises(EngineError, match="10,000 open orders"):
+        trade(bars(CALM), {0: flood})
+
+
+def test_a_book_that_is_kept_takes_orders_in_the_next_chunk() -> None:
+    kept: list[Book] = []
+
+    def on_bar(bar: Bar, book: Book) -> None:
+        kept.append(book)
+        if len(kept) == 2:
+            kept[0].buy("A", 1)
+
+    state = order_state.new(("A",), FREE)
+    player = Player(state, 0, on_bar)
+    for row in range(3):
+        piece = bars(CALM)
+        piece.session[:] += row
+        shown = Bars(symbols=("A",), ts=piece.ts, session=piece.session, fields=piece.fields)
+        player.play(piece, actions(("A",), [], []), shown)
+    assert state.shares.tolist() == [1.0]
 
 
 def test_open_orders_can_be_seen_and_not_changed() -> None:

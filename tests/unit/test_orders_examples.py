@@ -15,7 +15,7 @@ from tapedeck.bars import Bars
 from tapedeck.cli import main
 from tapedeck.engine import EngineSettings, order_state
 from tapedeck.engine.state import actions
-from tapedeck.on_bar import play
+from tapedeck.on_bar import Player
 from tapedeck.submission import inspect_source, resolve_parameters
 from tests.unit.test_engine import FIRST, Block, Split, day
 
@@ -53,7 +53,7 @@ def run(name: str, block: Block, bars: Bars, splits: list[Split]) -> tuple[float
     loaded: Any = source.load(path, name, found.kind, found.class_name)
     made: Any = strategy.create(loaded, resolve_parameters(found, {}))
     state = order_state.new(block.symbols, EngineSettings())
-    played = play(state, block, actions(block.symbols, splits, []), bars, made.lookback(), made.on_bar)
+    played = Player(state, made.lookback(), made.on_bar).play(block, actions(block.symbols, splits, []), bars)
     return float(played.step.equity[-1]), len(played.step.fills), played.step.fills
 
 

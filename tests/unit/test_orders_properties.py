@@ -16,7 +16,7 @@ from tapedeck.book import Bar, Book
 from tapedeck.engine import EngineSettings, concat, order_pass, order_state
 from tapedeck.engine.order_state import OrderState
 from tapedeck.engine.state import actions
-from tapedeck.on_bar import Played, play
+from tapedeck.on_bar import Played, Player
 from tests.unit.test_engine import Block
 from tests.unit.test_engine_properties import OPTIONS, cut, market, weights
 
@@ -67,7 +67,7 @@ def whole_bars(block: Block, seed: int) -> Block:
 
 def played(state: OrderState, block: Block, known: Any, on_bar: Any) -> Played:
     seen = Bars(symbols=block.symbols, ts=block.ts, session=block.session, fields=block.fields)
-    return play(state, block, known, seen, 0, on_bar)
+    return Player(state, 0, on_bar).play(block, known, seen)
 
 
 @settings(deadline=None, max_examples=50)

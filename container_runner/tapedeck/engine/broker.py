@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from tapedeck.engine.ledger import Buy, Ledger, When
 from tapedeck.engine.order_state import OrderState
-from tapedeck.engine.orders import CANCEL, DAY, KINDS, LIMIT, TARGET_SHARES, TARGET_WEIGHT, Ask, Order
+from tapedeck.engine.orders import CANCEL, DAY, KINDS, LIMIT, MOST_OPEN, TARGET_SHARES, TARGET_WEIGHT, Ask, Order
 from tapedeck.engine.settings import EngineError
 from tapedeck.engine.state import SPLIT
 
@@ -57,16 +57,20 @@ class Broker(Ledger):
     def take(self, ask: Ask, marks: list[float]) -> int:
         """Take a record; `marks` are the last known closes. Return the order's id, 0 for a cancel.
 
-        Raises `EngineError` for a target weight of a symbol that has no price yet.
+        Raises `EngineError`, and has changed nothing, for a target weight of a symbol that has no price yet and for
+        more open orders than `orders.MOST_OPEN`.
         """
         bar, kind, column, tif, _, ref, quantity, limit, stop = ask
         if kind == CANCEL:
             self.orders.pop(ref, None)
             return 0
-        name, group = KINDS[kind], self._group(ref)
+        name = KINDS[kind]
+        if len(self.orders) >= MOST_OPEN:
+            raise EngineError(f"there are {MOST_OPEN:,} open orders already: cancel some")
         if kind in (TARGET_WEIGHT, TARGET_SHARES):
-            self._replace_target(column)
             name, quantity = self._sized(kind, column, quantity, marks)
+            self._replace_target(column)
+        group = self._group(ref)
         self._woken = -1
         self.issued += 1
         if quantity or name == "target_weight":

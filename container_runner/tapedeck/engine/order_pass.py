@@ -18,7 +18,7 @@ from tapedeck.engine.core import Closing, StepResult
 from tapedeck.engine.inputs import Array, Block
 from tapedeck.engine.ledger import When
 from tapedeck.engine.order_state import OrderState
-from tapedeck.engine.orders import Ask, from_bytes
+from tapedeck.engine.orders import Ask, from_bytes, unpacked
 from tapedeck.engine.settings import EngineError
 
 Due = dict[int, list[tuple[int, int, float]]]  # row -> (kind, column, value), in the order in which they apply
@@ -112,10 +112,12 @@ def replay(state: OrderState, block: Block, actions: NDArray[np.void], sealed: b
     """
     width, rows = len(state.symbols), len(block.ts)
     settings = state.settings
-    asked = from_bytes(sealed, first=state.bars, rows=rows, width=width, fractional=settings.fractional).tolist()
+    asked = from_bytes(sealed, first=state.bars, rows=rows, width=width, fractional=settings.fractional)
     run = Pass(state, block, actions)
-    stops = sorted({*run.due, *(ask[0] - run.first for ask in asked), rows})
-    row = at = ahead = 0
+    stops = sorted({*run.due, *(np.unique(asked["bar"]) - run.first).tolist(), rows})
+    waiting = unpacked(asked)
+    ask = next(waiting, None)
+    row = ahead = 0
     while row < rows:
         while stops[ahead] < row:
             ahead += 1
@@ -124,9 +126,9 @@ def replay(state: OrderState, block: Block, actions: NDArray[np.void], sealed: b
             if row == rows:
                 break
         run.bar(row)
-        while at < len(asked) and asked[at][0] == run.first + row:
-            run.ask(asked[at], row)
-            at += 1
+        while ask is not None and ask[0] == run.first + row:
+            run.ask(ask, row)
+            ask = next(waiting, None)
         row += 1
     return run.finish()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ MARKET, LIMIT, STOP, STOP_LIMIT, TARGET_WEIGHT, TARGET_SHARES, CANCEL = range(7)
 KINDS = ("market", "limit", "stop", "stop_limit", "target_weight", "target_shares", "cancel")
 GTC, DAY = range(2)
 MOST = 1e15  # shares, weight or price: more is a mistake, and its square is still a number
+MOST_OPEN = 10_000  # orders at a time: the broker looks at each of them at every bar
 
 RECORD = np.dtype(
     [
@@ -28,6 +29,7 @@ RECORD = np.dtype(
         ("stop", "<f8"),
     ]
 )
+_SLAB = 4096
 Ask = tuple[int, int, int, int, int, int, float, float, float]  # a record's fields
 _HAS_LIMIT = np.array([kind in (LIMIT, STOP_LIMIT) for kind in range(len(KINDS))])
 _HAS_STOP = np.array([kind in (STOP, STOP_LIMIT) for kind in range(len(KINDS))])
@@ -82,6 +84,12 @@ def from_bytes(body: bytes, *, first: int, rows: int, width: int, fractional: bo
         price = found[name]
         _must(f"{name} prices", np.where(has, (price > 0) & (price <= MOST), price == 0))
     return found
+
+
+def unpacked(records: NDArray[np.void]) -> Iterator[Ask]:
+    """Yield the records' fields as Python's numbers, a few thousand at a time in memory."""
+    for start in range(0, len(records), _SLAB):
+        yield from records[start : start + _SLAB].tolist()
 
 
 def _must(what: str, good: NDArray[np.bool_]) -> None:

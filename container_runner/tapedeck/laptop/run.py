@@ -23,7 +23,7 @@ from tapedeck.laptop.market import Market
 from tapedeck.market import calendar, chunks, snapshot
 from tapedeck.market.block import Block
 from tapedeck.market.store import ObjectStore
-from tapedeck.on_bar import play
+from tapedeck.on_bar import Player
 from tapedeck.run import Run
 from tapedeck.submission import Inspection, SubmissionError, did_you_mean, inspect_source, resolve_parameters
 
@@ -115,11 +115,11 @@ class _ByOrders:
     def __init__(self, market: Market, settings: engine.EngineSettings, lookback: int, decide: Decide) -> None:
         self._state = order_state.new(market.symbols, settings)
         self._actions = actions(market.symbols, market.splits, market.dividends)
-        self._lookback, self._on_bar = lookback, decide
+        self._player = Player(self._state, lookback, decide)
 
     def book(self, block: Block, bars: Bars) -> tuple[bytes, engine.StepResult]:
         """Play a chunk; return its orders as they would be sealed, and what they led to."""
-        played = play(self._state, block, self._actions, bars, self._lookback, self._on_bar)
+        played = self._player.play(block, self._actions, bars)
         return played.orders, played.step
 
     def finish(self) -> engine.Closing:
