@@ -51,6 +51,7 @@ def read_block(  # noqa: PLR0917 -- runner and tests agreed on this order
         for name, ref in leaves[symbol].months.items()
         if ref.first <= last and ref.last >= first
     ]
+    asked.sort(key=lambda want: want.name)  # rows of one month stay in the processor's cache for all symbols
     for want, month in months.load(store, asked, near=near, columns=fields):
         if not _fill(block, column[want.symbol], month):
             raise DataError(
@@ -66,18 +67,27 @@ def _fill(block: Block, at: int, month: Month) -> bool:
     """Copy the month's bars that lie in the block's range into column `at`; say whether all are on the grid."""
     ts = np.frombuffer(month.columns["ts"], np.int64)
     low, high = np.searchsorted(ts, block.ts[0]), np.searchsorted(ts, block.ts[-1], side="right")
-    rows = np.searchsorted(block.ts, ts[low:high])
-    if not np.array_equal(block.ts[rows], ts[low:high]):
+    rows = _rows(block.ts, ts[low:high])
+    if rows is None:
         return False
     for name, values in block.fields.items():
-        scale = month.volume_scale if name == "volume" else month.price_scale
-        values[rows, at] = _floats(month, name, scale)[low:high]
+        scale = np.float64(10 ** (month.volume_scale if name == "volume" else month.price_scale))
+        ticks = np.frombuffer(month.columns[name], np.int64)[low:high]
+        # integer / 10**scale is correctly rounded: both are exact doubles
+        if isinstance(rows, slice):
+            np.divide(ticks, scale, out=values[rows, at])
+        else:
+            values[rows, at] = ticks / scale
     return True
 
 
-def _floats(month: Month, name: str, scale: int) -> NDArray[np.float64]:
-    """Return integer / 10**scale: correctly rounded, as both are exact doubles."""
-    return np.frombuffer(month.columns[name], np.int64) / np.float64(10**scale)
+def _rows(grid: NDArray[np.int64], ts: NDArray[np.int64]) -> slice | NDArray[np.intp] | None:
+    """Return where the bars lie on the grid, a slice when none between them is missing; None when one is not on it."""
+    first = int(np.searchsorted(grid, ts[0])) if len(ts) else 0
+    if np.array_equal(grid[first : first + len(ts)], ts):
+        return slice(first, first + len(ts))
+    rows = np.searchsorted(grid, ts)
+    return rows if np.array_equal(grid[rows], ts) else None
 
 
 def history_start(snapshot: Snapshot, symbols: Sequence[str], start: date, bars: int) -> date:
