@@ -316,7 +316,13 @@ for n, row in enumerate(["A,2020-01-02,1.5,1.5,1.5,1.5,5", "A,2020-01-03,1,1,1,1
     key = f"incoming/equities-1d/{{n}}.csv"
     version = vendor.put(key, f"symbol,date,open,high,low,close,volume\\n{{row}}\\n".encode())
     answer = ingest(vendor=vendor, market=market, snapshots=listed, drop=Drop(key, version, f"{{n:016X}}", 100, "dana"))
-import pyarrow
+import pyarrow, pyarrow.parquet
+from datetime import date
+rows = {{"date": [date(2020, 1, 7)], "open": [2.5], "high": [2.5], "low": [2.5], "close": [2.5], "volume": [7]}}
+pyarrow.parquet.write_table(pyarrow.table(rows), {str(tmp_path / "A.parquet")!r})
+body = Path({str(tmp_path / "A.parquet")!r}).read_bytes()
+drop = Drop("incoming/equities-1d/A.parquet", vendor.put("incoming/equities-1d/A.parquet", body), "F", 100, "dana")
+answer = ingest(vendor=vendor, market=market, snapshots=listed, drop=drop)
 assert "numpy" not in sys.modules and pyarrow.__version__.startswith("20."), pyarrow.__version__
 print(answer["snapshot"])
 """
@@ -329,7 +335,7 @@ print(answer["snapshot"])
     assert held == done.stdout.strip()
     at = snapshot.load(market, "equities-1d", held)
     block = reader.read_block(market, at, ["A"], ["close"], *at.span("A"))
-    assert block.fields["close"][:, 0].tolist() == [1.5, 1.0, 1.0]
+    assert block.fields["close"][:, 0].tolist() == [1.5, 1.0, 1.0, 2.5]
 
 
 @pytest.mark.skipif(not LEAN.exists(), reason="needs ../shared/data/lean")

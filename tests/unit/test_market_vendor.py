@@ -230,10 +230,13 @@ def test_what_does_not_unpack_is_refused(body: bytes) -> None:
 
 
 def test_what_is_neither_csv_nor_zip_is_refused() -> None:
-    assert only_problem(drop.read(DAILY, "a.parquet", b"PAR1"))[1] == "format"
+    assert only_problem(drop.read(DAILY, "a.xlsx", b"PK"))[1] == "format"
 
 
-@given(st.binary(max_size=200), st.sampled_from(["a.csv", "a.zip", "factor_files/a.csv", "map_files/a.csv"]))
+PATHS = ["a.csv", "a.csv.gz", "a.zip", "A-1d-2024-01.csv", "factor_files/a.csv", "map_files/a.csv"]
+
+
+@given(st.binary(max_size=200), st.sampled_from(PATHS))
 def test_no_bytes_make_the_reader_fail(body: bytes, path: str) -> None:
     reading = drop.read(DAILY, path, body)
     assert reading.problems.count or reading.series or reading.actions or reading.names

@@ -1,22 +1,29 @@
-"""What arrives: a CSV, a factor or map file, a LEAN zip, or a zip of a tree of such files."""
+"""What arrives: a table (CSV, gzipped or not, Parquet), a factor or map file, a zip, or a tree of such in a zip."""
 
 from __future__ import annotations
 
 import csv
+import gzip
 import io
+import shutil
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
 
 from tapedeck.market.errors import DatasetNameError
 from tapedeck.market.layout import Dataset
-from tapedeck.market.vendor import derive, lean, plain
+from tapedeck.market.vendor import binance, databento, derive, lean, parquet, plain, polygon, tabular
 from tapedeck.market.vendor.problems import TooManyProblemsError
 from tapedeck.market.vendor.reading import Reading
+from tapedeck.market.vendor.source import Room, TooLargeError, head, metered
 
 MAX_BYTES = 2**30  # unpacked, all members together
 MAX_MEMBERS = 20_000
+_IN_MEMORY = 64 * 2**20  # of a zip in a zip
+_MEMBERS = (".csv", ".gz", ".parquet", ".zip")
 _FOLDERS: dict[str, Callable[[Reading, str, str, Iterable[str]], None]] = {
     "factor_files": lean.read_factors,
     "map_files": lean.read_map,
@@ -24,21 +31,19 @@ _FOLDERS: dict[str, Callable[[Reading, str, str, Iterable[str]], None]] = {
 _LEAN_BARS = {"daily": "1d", "hour": "1h", "minute": "1m"}
 
 
-class _TooLargeError(Exception):
-    """The drop unpacks to more than is taken."""
-
-
-def read(dataset: Dataset, path: str, body: bytes) -> Reading:
+def read(dataset: Dataset, path: str, body: bytes | BinaryIO, *, max_bytes: int | None = None) -> Reading:
     """Return what a dropped file says; bad content is its `problems`, never an exception.
 
-    `path` is the file's name below `incoming/{dataset}/`; names and first characters tell the formats apart.
+    `path` is the file's name below `incoming/{dataset}/`; names and first characters tell the formats apart. `body` is
+    its bytes, or a stream that can seek. `max_bytes` (default `MAX_BYTES`) is how much it may unpack to.
     """
     reading = Reading(dataset)
+    file = io.BytesIO(body) if isinstance(body, bytes) else body
     try:
-        _Opener(reading).open(PurePosixPath(path), path, body)
+        _Opener(reading, Room(max_bytes or MAX_BYTES)).open(PurePosixPath(path), path, file)
     except TooManyProblemsError:
         pass  # they stand in the reading
-    except _TooLargeError as error:
+    except TooLargeError as error:
         reading.problems.add(path, None, "size", str(error))
     reading.close()
     if not reading.problems.count:
@@ -53,60 +58,90 @@ def _derive(reading: Reading) -> None:
             reading.actions[symbol] = derive.from_adjusted(symbol, closes)
 
 
+def _layout(header: list[str]) -> tabular.Layout:
+    names = set(map(tabular.bare, header))
+    if "windowstart" in names:
+        return polygon.LAYOUT
+    return databento.LAYOUT if "tsevent" in names else plain.LAYOUT
+
+
 class _Opener:
-    """Opens a file or the members of a zip, one zip deep in another, within `MAX_BYTES`."""
+    """Opens a file or the members of a zip, one zip deep in another, within `room`."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Reading, room: Room) -> None:
         self._reading = reading
-        self._room = MAX_BYTES
+        self._room = room
 
-    def open(self, path: PurePosixPath, shown: str, body: bytes, depth: int = 0) -> None:
+    def open(self, path: PurePosixPath, shown: str, file: BinaryIO, depth: int = 0) -> None:
         problems = self._reading.problems
         try:
-            if path.suffix.lower() == ".zip" and depth < 2:
-                self._zip(path, shown, body, depth)
-            elif path.suffix.lower() == ".csv":
-                self._text(path, shown, io.BytesIO(body), in_zip=depth > 0)
-            else:
-                problems.add(shown, None, "format", "is neither a .csv nor a .zip of such")
+            self._open(path, shown, file, depth)
         except DatasetNameError as error:
             problems.add(shown, None, "name", str(error))
         except (UnicodeDecodeError, csv.Error) as error:
             problems.add(shown, None, "text", f"does not read as CSV in UTF-8: {error}")
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError) as error:
+        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, gzip.BadGzipFile) as error:
             problems.add(shown, None, "zip", f"does not unpack: {error}")
+        except parquet.ParquetError as error:
+            problems.add(shown, None, "parquet", str(error))
 
-    def _zip(self, path: PurePosixPath, shown: str, body: bytes, depth: int) -> None:
-        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+    def _open(self, path: PurePosixPath, shown: str, file: BinaryIO, depth: int) -> None:
+        suffix = path.suffix.lower()
+        if suffix == ".zip" and depth < 2:
+            self._zip(shown, file, depth)
+        elif suffix == ".gz" and path.with_suffix("").suffix.lower() == ".csv":
+            self._text(path.with_suffix(""), shown, metered(cast(BinaryIO, gzip.GzipFile(fileobj=file)), self._room))
+        elif suffix == ".csv":
+            self._text(path, shown, io.BufferedReader(cast(io.RawIOBase, file)), in_zip=depth > 0)
+        elif suffix == ".parquet":
+            self._parquet(path, shown, file)
+        else:
+            problem = "is none of .csv, .csv.gz, .parquet and a .zip of such"
+            self._reading.problems.add(shown, None, "format", problem)
+
+    def _zip(self, shown: str, file: BinaryIO, depth: int) -> None:
+        with zipfile.ZipFile(file) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
             if len(members) > MAX_MEMBERS:
-                raise _TooLargeError(f"more than {MAX_MEMBERS:,} files in a zip")
+                raise TooLargeError(f"more than {MAX_MEMBERS:,} files in a zip")
             for member in sorted(members, key=lambda one: one.filename):
                 name = PurePosixPath(member.filename)
-                if name.suffix.lower() not in (".csv", ".zip") or self._other_bar(name):
+                if name.suffix.lower() not in _MEMBERS or self._other_bar(name):
                     self._reading.left_out["files that hold no bars of this dataset"] += 1
                     continue
-                self.open(name, f"{shown}/{member.filename}", self._unpack(archive, member), depth + 1)
+                with archive.open(member) as packed, metered(cast(BinaryIO, packed), self._room) as unpacked:
+                    self._member(name, f"{shown}/{member.filename}", unpacked, depth + 1)
 
-    def _unpack(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-        with archive.open(member) as file:
-            body = file.read(self._room + 1)
-        self._room -= len(body)
-        if self._room < 0:
-            raise _TooLargeError(f"unpacks to more than {MAX_BYTES:,} bytes: drop it in parts")
-        return body
+    def _member(self, name: PurePosixPath, shown: str, unpacked: io.BufferedReader, depth: int) -> None:
+        if name.suffix.lower() != ".zip":
+            self.open(name, shown, unpacked, depth)
+            return
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as whole:  # a zip is read from its end
+            shutil.copyfileobj(unpacked, whole)
+            whole.seek(0)
+            self.open(name, shown, cast(BinaryIO, whole), depth)
+
+    def _parquet(self, path: PurePosixPath, shown: str, file: BinaryIO) -> None:
+        with tempfile.NamedTemporaryFile(suffix=".parquet") as whole:
+            shutil.copyfileobj(file, whole)
+            whole.flush()
+            with parquet.as_csv(Path(whole.name)) as rows:
+                self._text(path, shown, metered(rows, self._room))
 
     def _other_bar(self, name: PurePosixPath) -> bool:
         """Say whether LEAN's folder names another bar than the dataset's: a whole tree may be dropped for each."""
         bars = {_LEAN_BARS[part] for part in name.parts[:-1] if part in _LEAN_BARS}
         return bool(bars) and self._reading.dataset.bar not in bars
 
-    def _text(self, path: PurePosixPath, shown: str, file: io.BytesIO, *, in_zip: bool) -> None:
+    def _text(self, path: PurePosixPath, shown: str, file: io.BufferedReader, *, in_zip: bool = False) -> None:
+        digit = head(file)[:1].isdigit()
         lines = io.TextIOWrapper(file, "utf-8-sig", newline="")
         folder = _FOLDERS.get(path.parent.name)
         if folder:
             folder(self._reading, shown, path.stem, lines)
-        elif in_zip and file.getvalue()[:1].isdigit():
+        elif binance.NAME.fullmatch(path.name):
+            binance.read(self._reading, shown, path.name, lines)
+        elif in_zip and digit:
             lean.read_bars(self._reading, shown, path.name, lines)
         else:
-            plain.read(self._reading, shown, path.stem, lines)
+            tabular.read(self._reading, shown, path.stem, lines, _layout)

@@ -1,0 +1,62 @@
+"""Databento's OHLCV schemas as CSV, with symbols mapped.
+
+ts_event,rtype,publisher_id,instrument_id,open,high,low,close,volume,symbol. `ts_event` is a bar's start in ns since
+1970 UTC, or ISO; a daily bar is a UTC date's. Prices are integers of 1e-9, or decimals where the file is "pretty".
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+from tapedeck.market import encoding
+from tapedeck.market.errors import EncodingError
+from tapedeck.market.vendor import polygon
+from tapedeck.market.vendor.reading import Reading
+from tapedeck.market.vendor.series import Tick
+from tapedeck.market.vendor.tabular import Fields, Layout
+
+_NAMES = {
+    "symbol": "symbol",
+    "tsevent": "date",
+    "rtype": "rtype",
+    "volume": "volume",
+    **{name: name for name in encoding.PRICES},
+}
+_RTYPES = {"33": "1m", "34": "1h", "35": "1d"}
+_UNDEFINED = str(2**63 - 1)
+_MINUTE_NS = 60 * 10**9
+
+
+def _when(reading: Reading, text: str) -> tuple[date, int]:
+    if text.isdigit():
+        day, minutes = polygon.since_1970(reading, text, _MINUTE_NS)
+        return (_utc_day(int(text) // 10**9), 0) if reading.dataset.bar == "1d" else (day, minutes)
+    try:
+        moment = datetime.fromisoformat(text)  # of the fraction, digits past the sixth are dropped
+    except ValueError:
+        raise ValueError(f"{text!r} is neither ns since 1970 nor ISO") from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if moment.second or moment.microsecond:
+        raise ValueError(f"{text!r} is no bar's start: it has seconds")
+    if reading.dataset.bar == "1d":
+        return _utc_day(int(moment.timestamp())), 0
+    return reading.moment(int(moment.timestamp()) * 1_000_000)
+
+
+def _utc_day(seconds: int) -> date:
+    return datetime.fromtimestamp(seconds, UTC).date()
+
+
+def _price(text: str) -> Tick:
+    if text == _UNDEFINED:
+        raise EncodingError("the price is undefined")
+    return encoding.ticks(f"{text}e-9" if text.lstrip("-").isdigit() else text)
+
+
+def _other(reading: Reading, row: Fields) -> str | None:
+    return None if _RTYPES.get(row["rtype"]) == reading.dataset.bar else "bars of another length"
+
+
+LAYOUT = Layout(
+    _NAMES, ("symbol", "date", "rtype", *encoding.PRICES, "volume"), _when, _price, symbol=str.upper, other=_other
+)
