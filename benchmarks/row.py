@@ -8,7 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
-_SCALES = {"s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"))}
+_SCALES = {
+    "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "us")),
+    "B": ((1 << 20, "MiB"), (1, "B")),
+    "B/s": ((1e9, "GB/s"), (1e6, "MB/s")),
+}
 
 
 @dataclass(frozen=True)
