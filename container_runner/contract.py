@@ -9,6 +9,7 @@ in/   run.json               what to run (schema: `Run`)
       source/NAME            the submitted file
       chunk-000000.json      header of a chunk (schema: `ChunkHeader`); appears after the .bin
       chunk-000000.bin       its arrays, each at a 64-byte boundary
+      replay-000001.json     decide again, in a fresh process, on other chunks (schema: `Replay`): the look-ahead audit
       stop                   no more chunks: leave with code 0
 out/  hello.bin              HELLO: magic, version, lookback (bars)
       decisions-000000.bin   "weights", "main": float64, little endian, rows x symbols, C order, without the lookback;
@@ -96,6 +97,16 @@ class ChunkHeader(TypedDict):
     actions: list[tuple[int, int, int, float]]  # "on_bar": `tapedeck.engine.state.ACTION` of the chunk's sessions
 
 
+class Replay(TypedDict):
+    """`in/replay-N.json`, N from 1: the strategy's host starts again as a new process and decides on these chunks.
+
+    Chunk numbers run on from what came before, so that no file of an earlier pass can be taken for one of this.
+    """
+
+    first: int
+    chunks: int
+
+
 class Failure(TypedDict):
     """`out/failure.json`: what the strategy's process says of its own failure; a claim, shown as such."""
 
@@ -116,6 +127,12 @@ FailureKind = Literal[
     "TAMPERED",
     "SPOT_LOST",  # does not count as a try
     "PLATFORM",  # ours: retried
+]
+Causality = Literal[
+    "by_construction",  # handed one bar at a time
+    "audited",  # replayed on data that ends early: the same decisions
+    "leaked",  # replayed on data that ends early: another decision, named in the warnings
+    "unchecked",
 ]
 EventType = Literal["STARTED", "PROGRESS", "COMPLETED", "FAILED", "DRAINED"]
 
@@ -143,6 +160,12 @@ class EngineRef(TypedDict):
     slippage_bps: float
 
 
+class Audit(TypedDict):
+    """How a run is audited for look-ahead: see `tapedeck.audit`."""
+
+    cuts: int
+
+
 class RunManifest(TypedDict):
     """`runs/{job}/run.json`: everything that a run's bytes depend on, and nothing else (no job id, no time).
 
@@ -166,6 +189,7 @@ class RunManifest(TypedDict):
     chunks: list[tuple[str, str]]  # first and last session of each chunk
     engine: EngineRef
     seed: int
+    audit: Audit | None
     risk_free: float  # annual
     metric_schema: int
     sidecar_image: str
@@ -244,7 +268,7 @@ class Result(TypedDict):
     manifest_digest: str
     decisions_digest: str  # SHA-256 over the sealed decisions, chunk by chunk
     result_digest: str  # SHA-256 over decisions, fills and equity: equal runs are equal here
-    causality: Literal["by_construction", "audited", "unchecked"]
+    causality: Causality
     snapshot: str
     metrics: dict[str, object]  # see tapedeck.metrics: values, reasons of nulls, conventions
     artifacts: dict[str, ArtifactRef]  # equity.csv, trades.csv, metrics.json, actions.json
@@ -266,6 +290,11 @@ def chunk_header(index: int) -> str:
 def chunk_data(index: int) -> str:
     """Return the name of a chunk's arrays below `IN`."""
     return f"chunk-{index:06}.bin"
+
+
+def replay(number: int) -> str:
+    """Return the name of a replay's header below `IN`."""
+    return f"replay-{number:06}.json"
 
 
 def decisions(index: int) -> str:

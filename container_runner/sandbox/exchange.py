@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import mmap
 import time
@@ -33,12 +34,23 @@ class Exchange:
     def __init__(self, inside: Path = Path(contract.IN), outside: Path = Path(contract.OUT)) -> None:
         self._in = inside
         self._out = outside
+        self._replay = next(n for n in itertools.count() if not (inside / contract.replay(n + 1)).exists())
+        self._first = 0  # number of this pass' first chunk
 
     def run(self) -> contract.Run:
         """Wait for and return what to run."""
         self._wait("run.json")
         run: contract.Run = json.loads((self._in / "run.json").read_bytes())
+        if self.replaying:
+            asked: contract.Replay = json.loads((self._in / contract.replay(self._replay)).read_bytes())
+            self._first = asked["first"]
+            return {**run, "chunks": asked["chunks"]}
         return run
+
+    @property
+    def replaying(self) -> bool:
+        """Whether this process decides again what an earlier one has decided."""
+        return self._replay > 0
 
     def source(self, name: str) -> Path:
         """Return where the submitted file lies."""
@@ -50,7 +62,7 @@ class Exchange:
 
     def chunks(self, count: int) -> Iterator[Chunk]:
         """Yield the chunks as they are handed in; fewer than `count` when the sidecar says stop."""
-        for index in range(count):
+        for index in range(self._first, self._first + count):
             if not self._wait(contract.chunk_header(index)):
                 return
             yield self._map(index)
@@ -70,9 +82,9 @@ class Exchange:
             body = json.dumps({**failure, "traceback": ""}, allow_nan=False).encode()
         self._write("failure.json", body)
 
-    def wait_for_stop(self) -> None:
-        """Wait until the sidecar needs nothing more."""
-        self._wait("stop")
+    def wait_for_replay(self) -> bool:
+        """Wait until the sidecar wants the run decided again, in another process, or nothing more: then False."""
+        return self._wait(contract.replay(self._replay + 1))
 
     def _wait(self, name: str) -> bool:
         """Return True once `in/name` is there, False when the sidecar says stop instead."""

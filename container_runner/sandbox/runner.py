@@ -6,6 +6,7 @@ nothing but the bytes of the decisions.
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 from collections.abc import Callable, Mapping
@@ -86,7 +87,6 @@ class Host:
                 self._on_bar(instance, asked)
             else:
                 self._main(instance.main, self._lookback(instance), asked)
-        self._exchange.wait_for_stop()
 
     def _weights(self, instance: strategy.Strategy, asked: contract.Run) -> None:
         self._exchange.hello(self._lookback(instance))
@@ -134,8 +134,12 @@ def main(folders: list[str]) -> int:
     exchange = Exchange(*(Path(folder) for folder in folders))
     host = Host(exchange)
     reserve = bytearray(_RESERVE_BYTES)
+    if exchange.replaying:  # the log is the run's, not its replays'
+        sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - to the process' end
     try:
         host.play()
+        if exchange.wait_for_replay():
+            os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - itself, so that nothing seen is remembered
     except StoppedError:
         return 0
     except BaseException as error:  # noqa: BLE001 - whatever the user's code raises is its result

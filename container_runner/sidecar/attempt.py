@@ -10,7 +10,7 @@ from pathlib import Path
 
 import contract
 from sandbox.policy import Policy
-from sidecar import chunks, inputs, results
+from sidecar import audit, chunks, inputs, results
 from sidecar.books import Books
 from sidecar.clock import now
 from sidecar.events import EventLog
@@ -22,6 +22,7 @@ from sidecar.settings import Settings
 from sidecar.shipping import LogShipper
 from sidecar.usage import claimed, in_words
 from sidecar.watch import ProcessEndedError, VanishedError, Watch
+from tapedeck.audit import Record
 from tapedeck.market.calendar import from_day_number
 from tapedeck.market.errors import MarketError
 from tapedeck.market.months import Near
@@ -108,10 +109,12 @@ class Attempt:
             books = Books(manifest, feed.splits, feed.dividends)
             lookback = self._hello()
             feed.check(lookback, self._policy)
-            first_bar = self._decide(feed, books, lookback)
+            record = audit.record_of(manifest, feed)
+            first_bar = self._decide(feed, books, record, lookback)
+            heard = self._audit(manifest, feed, record, lookback) if record else audit.unheard(manifest)
         finally:
             feed.close()
-        warnings = self._end()
+        warnings = [*heard.warnings, *self._end(replayed=heard.replayed)]
         self._logs.close()
         facts = results.Facts(
             self._settings,
@@ -120,6 +123,7 @@ class Attempt:
             first_bar_at=first_bar,
             log_parts=self._logs.parts,
             usage=self._usage(),
+            causality=heard.causality,
         )
         return results.upload(self._runs, facts, books, feed, warnings)
 
@@ -133,7 +137,7 @@ class Attempt:
             raise RunError("LIMIT", f"a lookback of {lookback} bars is asked for, at most {most} are given")
         return int(lookback)
 
-    def _decide(self, feed: Feed, books: Books, lookback: int) -> str:
+    def _decide(self, feed: Feed, books: Books, record: Record | None, lookback: int) -> str:
         """Take every chunk through the strategy and the books; return when the first one was handed in."""
         first_bar = ""
         done, total = 0, sum(feed.rows)
@@ -142,10 +146,24 @@ class Attempt:
             first_bar = first_bar or now()
             sealed = self._seal(handout, orders=books.orders)
             books.book(handout.own, sealed)
+            if record:
+                audit.see(record, handout.own, sealed)
             done += len(handout.own)
             session = from_day_number(int(handout.own.session[-1])).isoformat()
             self._events.progress({"done": done, "total": total, "session": session})
         return first_bar
+
+    def _audit(self, manifest: contract.RunManifest, feed: Feed, record: Record, lookback: int) -> audit.Heard:
+        """Have the run decided again, by fresh processes, on less data and on more history."""
+
+        def decide(handout: Handout) -> bytes:
+            self._hand_in(handout)
+            return self._seal(handout, orders=False)
+
+        replays = audit.Replays(
+            self._exchange, feed, lookback, hello=self._hello, decide=decide, named=self._named, watch=self._watch
+        )
+        return audit.hear(manifest, record, replays, self._policy)
 
     def _hand_in(self, handout: Handout) -> None:
         index, columns = handout.index, handout.columns
@@ -165,13 +183,13 @@ class Attempt:
         self._exchange.withdraw(contract.chunk_data(handout.index))
         return sealed
 
-    def _end(self) -> list[str]:
-        """Let the process leave; a failure after its last decision is the strategy's as well."""
+    def _end(self, *, replayed: bool) -> list[str]:
+        """Let the process leave; a failure after its last decision is the strategy's as well, but not a replay's."""
         self._exchange.publish("stop", [b""])
         status = self._watch.wait_for_end(END_WITHIN_S)
         if status is None:
             return [f"the strategy's process did not leave within {END_WITHIN_S:.0f} s of its last decision"]
-        if status != 0 and not self._watch.drained(status):
+        if status != 0 and not self._watch.drained(status) and not replayed:
             raise ProcessEndedError(status)
         return []
 

@@ -60,26 +60,35 @@ class Feed:
         self.rows = [self._bars(first, last) for first, last in self._chunks]
         self._closes: dict[Dividend, float] = {}
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="feed")
-        self._ahead: Future[Block] = self._pool.submit(self._own, 0)
+        self._ahead: Future[Block] | None = self._pool.submit(self._own, 0)
 
     def check(self, lookback: int, policy: Policy) -> None:
         """Raise `RunError` LIMIT when a chunk with so much history does not fit into the pod."""
+        audited = self._manifest["audit"] is not None and self._manifest["level"] == "weights"
         symbols = self._manifest["symbols"]
         begin = min(self._snapshot.span(symbol)[0] for symbol in symbols)
         before = self._bars(begin, self._chunks[0][0] - timedelta(days=1))
         for rows in self.rows:
             history = min(lookback, before)
             fields = len(self._manifest["fields"])
-            limits.check(policy, rows=rows, history=history, symbols=len(symbols), fields=fields)
+            size = {"rows": rows, "history": history, "symbols": len(symbols), "fields": fields}
+            limits.check(policy, **size, audited=audited)
             before += rows
 
-    def handouts(self, lookback: int, check: Callable[[], None]) -> Iterator[Handout]:
-        """Yield every chunk, with up to `lookback` bars of history; `check` is called while waiting and may raise."""
+    def handouts(
+        self, lookback: int, check: Callable[[], None], chunks: int | None = None, rows: int | None = None
+    ) -> Iterator[Handout]:
+        """Yield every chunk, with up to `lookback` bars of history; `check` is called while waiting and may raise.
+
+        With `chunks`, only the first so many, and with `rows`, of the last of them only its first so many bars.
+        """
+        last = (len(self._chunks) if chunks is None else chunks) - 1
         history = self._history(lookback)
-        for index in range(len(self._chunks)):
-            own = _result(self._ahead, check)
-            if index + 1 < len(self._chunks):
-                self._ahead = self._pool.submit(self._own, index + 1)
+        for index in range(last + 1):
+            own = _result(self._ahead or self._pool.submit(self._own, index), check)
+            self._ahead = self._pool.submit(self._own, index + 1) if index < last else None
+            if index == last and rows is not None:
+                own = _first(own, rows)
             yield Handout(index, own, len(history), self._columns(history, own), self._due(index))
             history = _last(_joined(history, own, self._manifest["fields"]), lookback)
 
@@ -157,6 +166,11 @@ def _joined(history: Block, own: Block, fields: list[str]) -> Block:
         np.concatenate([history.session, own.session]),
         {name: np.concatenate([history.fields[name], own.fields[name]]) for name in fields},
     )
+
+
+def _first(block: Block, rows: int) -> Block:
+    fields = {name: values[:rows] for name, values in block.fields.items()}
+    return Block(block.symbols, block.ts[:rows], block.session[:rows], fields)
 
 
 def _last(block: Block, rows: int) -> Block:

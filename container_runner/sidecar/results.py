@@ -33,6 +33,7 @@ class Facts:
     first_bar_at: str
     log_parts: int
     usage: contract.Usage
+    causality: contract.Causality
 
 
 def upload(store: ObjectStore, facts: Facts, books: Books, feed: Feed, warnings: list[str]) -> contract.ResultRef:
@@ -112,7 +113,7 @@ def _result(
         "manifest_digest": facts.settings.manifest_digest,
         "decisions_digest": closed.decisions_digest,
         "result_digest": closed.result_digest,
-        "causality": "by_construction" if facts.manifest["level"] == "on_bar" else "unchecked",
+        "causality": facts.causality,
         "snapshot": facts.manifest["snapshot"],
         "metrics": summary,
         "artifacts": artifacts,

@@ -119,7 +119,7 @@ class Result(Closed):
     manifest_digest: Digest
     decisions_digest: Digest
     result_digest: Digest
-    causality: Literal["by_construction", "audited", "unchecked"]
+    causality: Literal["by_construction", "audited", "leaked", "unchecked"]
     snapshot: Key
     metrics: dict[str, JsonValue]
     artifacts: dict[Key, Artifact]

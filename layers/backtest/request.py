@@ -50,6 +50,7 @@ class BacktestRequest(BaseModel):
     adjust: Literal["split", "raw", "total"] = "split"
     risk_free: Annotated[float, Field(gt=-1, lt=1)] = 0.0  # annual
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    audit: bool = False  # for look-ahead, after the run: how-to/audit.md
 
 
 def read_request(header: Mapping[str, object], params: Mapping[str, object]) -> BacktestRequest:

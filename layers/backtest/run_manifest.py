@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from backtest.request import BacktestRequest
 from backtest.universe import Universe
-from contract import CodeRef, EngineRef, RunManifest
+from contract import Audit, CodeRef, EngineRef, RunManifest
+from tapedeck.causality import CUTS, LEVELS
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.submission import Inspection, Scalar
 from tapedeck.versions import ENGINE_VERSION, METRIC_SCHEMA
@@ -52,6 +53,7 @@ def run_manifest(
         chunks=[(first.isoformat(), last.isoformat()) for first, last in universe.chunks],
         engine=_engine(request),
         seed=request.seed,
+        audit=Audit(cuts=CUTS) if request.audit and inspection.level in LEVELS else None,
         risk_free=request.risk_free,
         metric_schema=METRIC_SCHEMA,
         sidecar_image=images.sidecar,

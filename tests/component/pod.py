@@ -123,6 +123,7 @@ def manifest(snapshot: str, source: str, **changes: Any) -> contract.RunManifest
             "slippage_bps": 2.0,
         },
         "seed": 7,
+        "audit": None,
         "risk_free": 0.0,
         "metric_schema": METRIC_SCHEMA,
         "sidecar_image": "sidecar",

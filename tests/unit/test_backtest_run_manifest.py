@@ -63,6 +63,7 @@ def test_the_manifest_says_all_that_a_runs_bytes_depend_on_and_no_more() -> None
             slippage_bps=2.0,
         ),
         seed=7,
+        audit=None,
         risk_free=0.0,
         metric_schema=metrics.METRIC_SCHEMA,
         sidecar_image="sidecar@1",

@@ -8,12 +8,11 @@ one bar at a time cannot look ahead and needs no audit.
 from __future__ import annotations
 
 from tapedeck.audit.compare import Difference
-from tapedeck.audit.cuts import CUTS, Cut
+from tapedeck.audit.cuts import Cut
 from tapedeck.audit.record import Record
 from tapedeck.audit.replay import Part, Player, ReplayFailedError, audit, longer, warm_up, warm_up_words
 from tapedeck.audit.verdict import Verdict
-
-LEVELS = ("weights", "main")  # that can look ahead
+from tapedeck.causality import CUTS, LEVELS
 
 __all__ = [
     "CUTS",

@@ -63,7 +63,8 @@ def first_difference(
     """
     other = (full != replayed) & ~(np.isnan(full) & np.isnan(replayed))
     size = np.maximum(1.0, np.maximum(np.abs(full), np.abs(replayed)))
-    beyond = other & ~(np.abs(full - replayed) <= ROUNDING * size)
+    with np.errstate(invalid="ignore"):  # infinite on either side
+        beyond = other & ~(np.abs(full - replayed) <= ROUNDING * size)
     found = np.argwhere(beyond if beyond.any() else other)
     if not len(found):
         return None, False

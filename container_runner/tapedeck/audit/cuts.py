@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from itertools import accumulate
 
-CUTS = 8
-
 
 @dataclass(frozen=True, order=True)
 class Cut:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tapedeck.audit.compare import Difference
+from tapedeck.causality import Causality
 
-Causality = Literal["audited", "leaked", "unchecked"]
 Kind = Literal["audited", "leaked", "unrepeatable", "failed"]
 
 
