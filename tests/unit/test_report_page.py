@@ -43,6 +43,7 @@ def facts(**changes: Any) -> Facts:
     manifest: Any = {
         "class_name": "Crossover", "params": {"fast": 20}, "symbols": ["AAPL", EVIL], "start": "2004-01-01",
         "end": "2006-03-10", "dataset": "equities-1d", "calendar": "XNYS", "bar": "1d", "adjust": "split", "seed": 0,
+        "audit": None,
         "code": {"name": "crossover.py", "digest": "d", "kind": "script", "key": "k"},
         "engine": {"version": "1", "cash": 1000.0, "accounts": "one", "size_at": "decision", "rebalance": "change",
                    "leverage": 1.0, "fractional": True, "commission_bps": 5.0, "slippage_bps": 2.0},
@@ -126,3 +127,14 @@ def test_a_flat_or_empty_curve_is_still_a_chart() -> None:
     day = date(2004, 1, 2)
     assert "<svg" in chart.line(chart.Series([day, day], [1.0, 1.0]), label="x", unit="money")
     assert "No sessions" in chart.line(chart.Series([], []), label="x", unit="money")
+
+
+@pytest.mark.parametrize("audit", [None, {"cuts": 8}])
+@pytest.mark.parametrize("found", ["audited", "leaked", "unchecked", "by_construction"])
+def test_the_page_says_what_is_known_of_looking_ahead_and_shows_a_leak_as_a_loss(found: str, audit: Any) -> None:
+    known = facts()
+    manifest: Any = {**known.manifest, "audit": audit}
+    result: Any = {**known.result, "causality": found}
+    shown = page.render(replace(known, manifest=manifest, result=result))
+    assert f"causality: {found}" in shown and f'<td class="text">{found}: ' in shown
+    assert ('class="badge loss"' in shown) == (found == "leaked")

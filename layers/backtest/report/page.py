@@ -93,7 +93,7 @@ def run_facts(facts: Facts) -> list[tuple[str, str]]:
             f"commission {engine['commission_bps']:g} bps, slippage {engine['slippage_bps']:g} bps of traded value",
         ),
         ("Engine", engine["version"]),
-        ("Causality", result["causality"]),
+        ("Causality", causality(facts)),
         ("Dropped decisions", f"{result['dropped_decisions']} (a decision on the last bar has no next open)"),
         ("Seed", str(manifest["seed"])),
         ("Sandbox", usage["sandbox"] or "not stated"),
@@ -101,6 +101,18 @@ def run_facts(facts: Facts) -> list[tuple[str, str]]:
         ("CPU time", f"{cpu:,.2f} s{said}" if cpu is not None else "not stated"),
         ("Started, first bar, finished", f"{result['started_at']}, {result['first_bar_at']}, {result['finished_at']}"),
     ]
+
+
+def causality(facts: Facts) -> str:
+    """Return what is known of the run's looking ahead, and how."""
+    asked, found = facts.manifest["audit"], facts.result["causality"]
+    how = {
+        "by_construction": "handed one bar at a time",
+        "audited": f"replayed on data that ends early, at {asked['cuts'] if asked else 0} bars: the same decisions",
+        "leaked": "replayed on data that ends early, a decision before the end was another: see the warning above",
+        "unchecked": "an audit came to no verdict: see the warning above" if asked else "no audit was asked for",
+    }
+    return f"{found}: {how[found]}"
 
 
 @cache
