@@ -84,7 +84,7 @@ def _check(asked: argparse.Namespace) -> int:
     if done is None:
         return 1
     print(verdict(asked.file.name, done))
-    return 0 if done.verdict.kind == "audited" else 1
+    return 0 if done.verdict.sound else 1
 
 
 def _run(asked: argparse.Namespace) -> int:

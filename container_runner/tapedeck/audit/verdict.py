@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from tapedeck.audit.compare import Difference
 from tapedeck.causality import Causality
 
-Kind = Literal["audited", "leaked", "unrepeatable", "failed"]
+Kind = Literal["by_construction", "audited", "leaked", "unrepeatable", "failed"]
 
 
 @dataclass(frozen=True)
@@ -25,17 +25,25 @@ class Verdict:
     @property
     def causality(self) -> Causality:
         """What a result may state."""
-        return self.kind if self.kind in ("audited", "leaked") else "unchecked"
+        told: dict[Kind, Causality] = {"unrepeatable": "unchecked", "failed": "unchecked"}
+        return told.get(self.kind, cast(Causality, self.kind))
 
     def warnings(self) -> list[str]:
         """Return what a reader of the result has to know."""
-        return ([] if self.kind == "audited" else [str(self)]) + self.notes()
+        return ([] if self.sound else [str(self)]) + self.notes()
+
+    @property
+    def sound(self) -> bool:
+        """Whether the strategy is known not to look ahead."""
+        return self.kind in ("audited", "by_construction")
 
     def notes(self) -> list[str]:
         """Return what does not change the verdict."""
         return [self._rounding()] if self.rounding else []
 
     def __str__(self) -> str:
+        if self.kind == "by_construction":
+            return "by construction: it is handed one bar at a time and cannot look ahead"
         if self.kind == "audited":
             replays = "1 replay" if self.cuts == 1 else f"{self.cuts} replays"
             return f"audited: {replays} on data that ends early took the same decisions"

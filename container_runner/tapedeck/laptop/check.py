@@ -36,6 +36,10 @@ def check(
     plan = prepare(path, store, params or {})
     lookback, decide = plan.load()
     plan.market.load(lookback, plan.wish.adjust)
+    bars = sum(rows.stop - rows.start for rows in plan.chunks())
+    if plan.found.level not in audit.LEVELS:
+        verdict = audit.Verdict("by_construction", 0)
+        return Checked(plan.found, bars, plan.market.symbols, lookback, verdict, "not checked")
     chunks = plan.chunks()
     record = audit.Record([rows.stop - rows.start for rows in chunks], cuts, plan.wish.seed)
     for rows in chunks:
@@ -47,7 +51,7 @@ def check(
     verdict = audit.audit(record, player, symbols)
     again = verdict.kind in ("audited", "leaked")
     warm_up = _warm_up(plan, record, player, lookback) if again else "not checked"
-    return Checked(plan.found, sum(rows.stop - rows.start for rows in chunks), symbols, lookback, verdict, warm_up)
+    return Checked(plan.found, bars, symbols, lookback, verdict, warm_up)
 
 
 class Replayer:
