@@ -1,7 +1,8 @@
 """The node's cache, as the sidecar uses it: asked over HTTP, read through a read-only mount, left alone once it fails.
 
-Whatever the cache does wrong costs this run time, once, and nothing else: an answer that is late or no answer ends the
-asking for the rest of the run; a file that is gone or damaged is read from S3 instead.
+Whatever the cache does wrong costs this run time, once, and nothing else: an answer that is late or says nothing ends
+the asking for the rest of the run; a daemon that is not there yet is tried again half a minute later; a file that is
+gone or damaged is read from S3 instead.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import http.client
 import json
 import sys
+import time
 from collections.abc import Collection, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -22,8 +24,13 @@ from tapedeck.market.months import Wanted
 
 _WAIT_MS, _WAIT_MS_A_MONTH = 1000, 15  # what the daemon may take to fetch
 _CONNECT_S, _MARGIN_S = 0.5, 1.0
+_PAUSE_S = 30.0  # after which a daemon that was not there is tried again: a new node starts runs and daemon at once
 _ANSWER_BYTES = 64 * 1024
 _DAMAGED = 3  # files, after which nothing of this cache is believed
+
+
+class _AbsentError(Exception):
+    """Nobody listens."""
 
 
 class NodeCache:
@@ -33,7 +40,8 @@ class NodeCache:
         self._address, self._folder = urlsplit(url), folder
         self._doubt: list[str] = []
         self._damaged = 0
-        self._broken: str | None = None
+        self._broken = False
+        self._not_before = 0.0
         self._lock = Lock()
         self._asked = self._taken = 0
 
@@ -41,9 +49,12 @@ class NodeCache:
         """Say which months the daemon has, or has fetched just now; none once something went wrong."""
         with self._lock:
             self._asked += len(months)
-            if self._broken is None:
+            if not self._broken and time.monotonic() >= self._not_before:
                 try:
                     there = self._present(months)
+                except _AbsentError as error:
+                    self._not_before = time.monotonic() + _PAUSE_S
+                    self._say(f"node cache: not there: {error}")
                 except (OSError, http.client.HTTPException, ValueError) as error:
                     self._give_up(f"{type(error).__name__}: {error}")
                 else:
@@ -94,7 +105,10 @@ class NodeCache:
             self._address.hostname or "", self._address.port, timeout=_CONNECT_S
         )  # one a question: a kept one would be stale after a long chunk
         with closing(connection):
-            connection.connect()
+            try:
+                connection.connect()
+            except OSError as error:
+                raise _AbsentError(str(error)) from error
             connection.sock.settimeout(timeout_s)
             connection.request("POST", "/v1/months", body, {"Content-Type": "application/json", "Connection": "close"})
             answer = connection.getresponse()
@@ -103,7 +117,7 @@ class NodeCache:
             return json.loads(answer.read(_ANSWER_BYTES))
 
     def _give_up(self, why: str) -> None:
-        self._broken = why
+        self._broken = True
         self._say(f"node cache: not asked any more: {why}")
 
     def _say(self, text: str) -> None:

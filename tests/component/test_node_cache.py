@@ -247,6 +247,20 @@ def test_a_daemon_that_does_not_answer_is_asked_once(
             daemon.server.socket = type(daemon.server.socket)()  # serve_forever's selector ends with it
 
 
+def test_a_daemon_that_comes_later_is_found(tmp_path: Path, market: Market) -> None:
+    with running(tmp_path / "cache", market.store) as daemon:
+        url = daemon.url
+    near = NodeCache(url, tmp_path / "cache")
+    assert market.reads_right(near)
+    with running(tmp_path / "cache", market.store) as daemon:
+        near._address = near._address._replace(netloc=daemon.url.removeprefix("http://"))
+        assert market.reads_right(near)
+        assert daemon.told()["requests"] == 0  # the pause is not over
+        near._not_before = 0.0
+        assert market.reads_right(near)
+        assert daemon.told()["requests"] == 1
+
+
 def test_a_slow_s3_makes_the_daemon_answer_what_it_has(
     tmp_path: Path, market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
