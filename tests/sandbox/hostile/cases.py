@@ -12,6 +12,9 @@ MANNERLY = (
     "devices", "clock", "shadowing",
 )  # fmt: skip
 LAUNCHERS = ("network", "tracing", "mounts", "processes")  # what the launcher is there to stop
+PLANTED = (
+    "numpy", "tapedeck", "contract", "sandbox", "json", "statistics", "wave", "colorsys", "sitecustomize", "random",
+)  # fmt: skip
 GREEDY = ("processes", "memory", "disk")
 
 
@@ -32,10 +35,12 @@ def unconfined(job: Any) -> None:
 
 NEIGHBOUR = Case(("neighbour",), deadline=600, chunks=6)
 CASES = {
-    "endless": Case(("endless",), deadline=12, change=brief),
-    "fork bomb": Case(("fork_bomb",), deadline=14, change=brief),
     "mannerly": Case(MANNERLY, params=FACTS),
     "greedy": Case(GREEDY),
+    "control": Case(LAUNCHERS, params=FACTS, change=unconfined),
+    "claims": Case(("claims",)),
+    "endless": Case(("endless",), deadline=12, change=brief),
+    "fork bomb": Case(("fork_bomb",), deadline=14, change=brief),
     "honest": Case(("honest",), chunks=6),
     "patched": Case(("patched",), chunks=6),
     "future": Case(("future",), chunks=6),
@@ -43,11 +48,11 @@ CASES = {
     "odd files": Case(("odd_files",), chunks=6),
     "linked decisions": Case(("linked_decisions",)),
     "false end": Case(("false_end",)),
+    "zip shadowing": Case(("zip_shadowing",), chunks=6, planted=PLANTED),
     "own sigterm": Case(("own_sigterm",)),
     "memory bomb": Case(("memory_bomb",)),
     "memory by children": Case(("memory_children",), change=small),
     "flood": Case(("flood",), chunks=6),
     "kill all": Case(("kill_all",)),
     "shown": Case(("shown",)),
-    "control": Case(LAUNCHERS, params=FACTS, change=unconfined),
 }

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import boto3
@@ -151,7 +151,7 @@ class Campaign:
 
     def _run(self, case: Case) -> Ended:
         params = {name: self._facts[name] for name in case.params}
-        job = self.platform.submit(Case(case.attacks, case.deadline, case.chunks, params, case.change))
+        job = self.platform.submit(replace(case, params=params))
         ended = self.platform.ended(job)
         assert not processes(f"bt-{job}"), f"{case.attacks} has left processes behind"
         return ended

@@ -55,6 +55,7 @@ class Case:
     deadline: int = 200
     chunks: int = 1
     params: dict[str, int | str] = field(default_factory=dict)
+    planted: tuple[str, ...] = ()  # modules of others' names that go along
     change: Callable[[Any], None] = lambda job: None
 
 
@@ -126,6 +127,8 @@ def archive(case: Case) -> bytes:
         out.writestr("strategy.py", entry)
         for name in ("report", *case.attacks):
             out.writestr(f"{name}.py", (STRATEGIES / f"{name}.py").read_text())
+        for name in case.planted:
+            out.writestr(f"{name}.py", "ORIGIN = __file__\n")
     return body.getvalue()
 
 

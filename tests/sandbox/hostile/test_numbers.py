@@ -13,7 +13,7 @@ from tests.component.pod import Pod, manifest, publish_market
 from tests.sandbox.hostile.conftest import Campaign
 from tests.sandbox.hostile.run import STRATEGIES
 
-SAME = ("honest", "patched", "future", "exchange", "odd files", "flood")
+SAME = ("honest", "patched", "future", "exchange", "odd files", "flood", "zip shadowing")
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,13 @@ def test_the_future_is_not_there_before_its_time_and_the_past_is_gone(campaign: 
     assert len(said) == 6 * 8 + 5
     assert {how for what, how in said.items() if what.startswith(("open", "another"))} == {"ENOENT"}
     assert {how for what, how in said.items() if what.startswith("a ")} == {"DONE"}
+
+
+def test_modules_in_an_archive_stand_in_for_nobody_elses(campaign: Campaign) -> None:
+    said = campaign["zip shadowing"].said()
+    assert {how for what, how in said.items() if what.startswith("shadow") and "front" not in what} == {"DONE"}
+    assert said["import a module of its own"].startswith("DONE '/tmp/submission-")
+    assert said["shadow colorsys with its folder in front"].startswith("DONE '/tmp/submission-"), "the control"
 
 
 def test_decisions_before_their_bars_and_after_their_seal_are_not_taken(campaign: Campaign) -> None:

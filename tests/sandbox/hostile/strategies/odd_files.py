@@ -30,9 +30,7 @@ class OddFiles(Strategy):
                 attempt(f"a log that is a link to {target}", lambda link=link, target=target: link.symlink_to(target))
             attempt("a log that is a pipe", lambda: os.mkfifo(OUT / FAKE_LOG.format(900_010)))
             attempt("a log that is a folder", lambda: os.mkdir(OUT / FAKE_LOG.format(900_011)))
-            attempt(
-                "a log that is a socket", lambda: socket.socket(socket.AF_UNIX).bind(str(OUT / "log-stderr-900012.bin"))
-            )
+            attempt("a log that is a socket", self.socket)
             attempt("a log with two names", self.hard_link)
             attempt("a log of a terabyte", self.terabyte)
             attempt("a log that nobody may read", self.unreadable)
@@ -50,6 +48,11 @@ class OddFiles(Strategy):
                 attempt(f"the name {name[:12]!r}", lambda name=name: name_it(name))
             attempt("deep folders", self.deep)
         return (bars.close > 100.0) / bars.width
+
+    @staticmethod
+    def socket():
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(OUT / "log-stderr-900012.bin"))
 
     @staticmethod
     def hard_link():
