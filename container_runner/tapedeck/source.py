@@ -115,11 +115,11 @@ def _forget() -> None:
 
 
 def _unpack(name: str, body: bytes) -> str:
-    """Lay a zip's files out in a new folder, first on the module path; return the folder."""
+    """Lay a zip's files out in a new folder, last on the module path: they stand in for nobody else's modules."""
     folder = Path(tempfile.mkdtemp(prefix="submission-"))
     for path, content in archive.unpack(name, body).items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
-    sys.path.insert(0, str(folder))
+    sys.path.append(str(folder))
     return str(folder)
