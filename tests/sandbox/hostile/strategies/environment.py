@@ -24,8 +24,8 @@ class Environment(Strategy):
         attempt("a secret in the environment", lambda: found(str(dict(os.environ))))
         attempt("the names in the environment", lambda: sorted(os.environ))
         parent = os.getppid()
-        for pid in (1, parent):
-            attempt(f"a secret in the environment of {'pid 1' if pid == 1 else 'the parent'}", self.of(pid))
+        for name, pid in (("pid 1", 1), ("the parent", parent)):
+            attempt(f"a secret in the environment of {name}", self.of(pid))
         attempt("the parent's memory", lambda: Path(f"/proc/{parent}/mem").read_bytes())
         attempt("a secret on a command line", lambda: found(" ".join(self.commands())))
         attempt("an open descriptor that is not its own", self.descriptors)
