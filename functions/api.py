@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
-from backtest import view
+from backtest import catalogue, view
 from backtest.caller import Caller, caller_of
 from backtest.cancel import cancel
 from backtest.cloud.objects import TooLargeError
@@ -20,6 +20,7 @@ from backtest.errors import BacktestError, CallerError
 from backtest.logs import read_log
 from backtest.multipart import parse_form
 from backtest.settings import Settings
+from backtest.store.rows import Snapshot
 from backtest.submit import Submission, submit
 from sandbox import policy
 
@@ -58,9 +59,7 @@ def post_backtest() -> Response[str]:
 
 
 def _submission(user_id: str) -> Submission:
-    event = app.current_event
-    raw = event.body or ""
-    body = base64.b64decode(raw) if event.is_base64_encoded else raw.encode()
+    event, body = app.current_event, _body()
     limit = policy.load().source["file_bytes"]
     if len(body) > limit:
         raise CallerError(413, "TOO_LARGE", f"the body has {len(body):,} bytes; at most {limit:,} are taken")
@@ -70,7 +69,7 @@ def _submission(user_id: str) -> Submission:
         raise CallerError(400, "MISSING_PART", "the form has no part 'code', the strategy's file", part="code")
     if not code.filename:
         raise CallerError(400, "MISSING_PART", "the part 'code' has no file name", part="code")
-    params = _object(form["params"].body) if "params" in form else {}
+    params = _object(form["params"].body, "part 'params'") if "params" in form else {}
     token = headers.get("client-request-token") or headers.get("client_request_token")
     token = token or params.pop("client_request_token", None)
     if token is not None and not isinstance(token, str):
@@ -78,13 +77,18 @@ def _submission(user_id: str) -> Submission:
     return Submission(user_id, code.filename, code.body, params, token)
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def _body() -> bytes:
+    raw = app.current_event.body or ""
+    return base64.b64decode(raw) if app.current_event.is_base64_encoded else raw.encode()
+
+
+def _object(body: bytes, what: str) -> dict[str, Any]:
     try:
         said = json.loads(body)
     except (ValueError, RecursionError) as e:
-        raise CallerError(400, "BAD_JSON", f"the part 'params' is not JSON: {e}", part="params") from e
+        raise CallerError(400, "BAD_JSON", f"the {what} is not JSON: {e}") from e
     if not isinstance(said, dict):
-        raise CallerError(400, "BAD_JSON", "the part 'params' is no JSON object", part="params")
+        raise CallerError(400, "BAD_JSON", f"the {what} is no JSON object")
     return said
 
 
@@ -143,6 +147,43 @@ def get_snapshots() -> Response[str]:
     """List snapshots, newest first, of ?dataset= or of all."""
     dataset = _text(app.current_event.query_string_parameters or {}, "dataset")
     return answer(200, {"snapshots": [view.snapshot_view(s) for s in desk().store.snapshots.list(dataset)]})
+
+
+@app.get("/v1/snapshots/<reference>")
+def get_snapshot(reference: str) -> Response[str]:
+    """Return a snapshot by id, begin of an id or name; with ?diff= what leads from that other one to it."""
+    query = app.current_event.query_string_parameters or {}
+    row, other = _snapshot(reference), _text(query, "diff")
+    seen = view.snapshot_view(row)
+    if other:
+        seen["diff"] = catalogue.compare(desk().store.snapshots, desk().market, row, other)
+    return answer(200, seen)
+
+
+@app.post("/v1/snapshots/<reference>/withdraw")
+def post_withdraw(reference: str) -> Response[str]:
+    """Withdraw a snapshot, `{"reason": ...}`: operators only."""
+    who = caller()
+    who.must_operate()
+    row, said = _snapshot(reference), _object(_body(), "body")
+    done = catalogue.withdraw(desk().store.snapshots, desk().market, row, reason=said.get("reason"), by=who.user_id)
+    return answer(200, view.snapshot_view(done))
+
+
+@app.post("/v1/snapshots/<reference>/name")
+def post_name(reference: str) -> Response[str]:
+    """Name a snapshot, `{"name": ...}`, null to take the name away: operators only."""
+    caller().must_operate()
+    row, said = _snapshot(reference), _object(_body(), "body")
+    if "name" not in said:
+        raise CallerError(400, "MISSING_KEY", "name is missing: a text, or null to take it away", key="name")
+    done = catalogue.name(desk().store.snapshots, desk().market, row, name=said["name"])
+    return answer(200, view.snapshot_view(done))
+
+
+def _snapshot(reference: str) -> Snapshot:
+    dataset = _text(app.current_event.query_string_parameters or {}, "dataset")
+    return catalogue.find(desk().store.snapshots, reference, dataset)
 
 
 @app.get("/v1/datasets")

@@ -79,11 +79,12 @@ class Handlers:
         )
 
     def api(self) -> PlatformFunction:
-        """Submits runs and shows them."""
+        """Submits runs and shows them; withdraws and names snapshots for operators."""
         a = self._a
         told = {**a.database(), **a.runs(), **a.market(), **a.images()}
         told |= {"TASKS_QUEUE_URL": a.tasks.queue_url, "OPERATOR_ROLE_ARN": a.operator.role_arn}
-        return self._function("Api", timeout=29, memory=1024, environment=told, statements=self._submits())
+        may = [*self._submits(), *write(self._market, "snapshots/*/history.json", "snapshots/*/latest.json")]
+        return self._function("Api", timeout=29, memory=1024, environment=told, statements=may)
 
     def upload(self, drop: Drop) -> PlatformFunction:
         """Submits what researchers drop."""

@@ -22,6 +22,9 @@ ROUTES = (
     ("POST", "/v1/backtest/{id}/cancel"),
     ("GET", "/v1/datasets"),
     ("GET", "/v1/snapshots"),
+    ("GET", "/v1/snapshots/{id}"),
+    ("POST", "/v1/snapshots/{id}/withdraw"),
+    ("POST", "/v1/snapshots/{id}/name"),
 )
 
 

@@ -25,6 +25,11 @@ class Caller:
             raise CallerError(404, "NOT_FOUND", f"there is no backtest {job_id[:64]}")
         return job
 
+    def must_operate(self) -> None:
+        """Raise `CallerError` 403 for anybody but an operator."""
+        if not self.operator:
+            raise CallerError(403, "OPERATORS_ONLY", "operators alone may do this")
+
 
 def caller_of(identity: Mapping[str, Any], operator_role_arn: str) -> Caller:
     """Return the caller that an API event's `requestContext.identity` names; raises `CallerError` 403 without one."""

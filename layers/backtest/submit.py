@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from aws_lambda_powertools import Logger
 
-from backtest import layout
+from backtest import catalogue, layout
 from backtest.desk import Desk
 from backtest.errors import CallerError, PlatformError
 from backtest.request import BacktestRequest, read_request
@@ -23,9 +23,7 @@ from backtest.store.rows import Job
 from backtest.universe import resolve
 from contract import CodeRef, RunManifest
 from tapedeck.market import snapshot as snapshots
-from tapedeck.market.snapshot import Snapshot
 from tapedeck.submission import SubmissionError, inspect_source, resolve_parameters
-from tapedeck.suggest import did_you_mean
 
 logger = Logger(child=True)
 
@@ -113,7 +111,8 @@ def _check(submission: Submission, desk: Desk) -> _Checked:
     except SubmissionError as e:
         status = 413 if e.code == "TOO_LARGE" else 400
         raise CallerError(status, e.code, e.message, line=e.line, column=e.column, cell=e.cell) from e
-    snapshot = _snapshot(request, desk)
+    row = catalogue.resolve(desk.store.snapshots, request.dataset, request.snapshot)
+    snapshot = snapshots.load(desk.market, row.dataset, row.id)
     universe = resolve(
         request,
         snapshot,
@@ -144,24 +143,6 @@ def _must_be_storable(said: object) -> None:
         raise CallerError(400, "BAD_VALUE", "the parameters hold text or a number that cannot be stored") from e
     if rb"\u0000" in stored:
         raise CallerError(400, "BAD_VALUE", "the parameters hold a NUL character")
-
-
-def _snapshot(request: BacktestRequest, desk: Desk) -> Snapshot:
-    """Return the snapshot that the request names; `latest` is the newest that is not withdrawn."""
-    table = desk.store.snapshots
-    newest = table.latest(request.dataset)
-    if newest is None:
-        names = [s.dataset for s in table.datasets()]
-        hint = did_you_mean(request.dataset, names) or f"; there are: {', '.join(names) or 'none yet'}"
-        raise CallerError(400, "UNKNOWN_DATASET", f"there is no dataset {request.dataset!r}{hint}", key="dataset")
-    row = newest if request.snapshot == "latest" else table.get(request.snapshot, request.dataset)
-    if row is None:
-        message = f"{request.dataset} has no snapshot {request.snapshot!r}"
-        raise CallerError(400, "UNKNOWN_SNAPSHOT", message, key="snapshot")
-    if row.withdrawn_at is not None:
-        message = f"the snapshot {row.id} was withdrawn: {row.withdrawn_reason}"
-        raise CallerError(400, "WITHDRAWN_SNAPSHOT", message, key="snapshot")
-    return snapshots.load(desk.market, row.dataset, row.id)
 
 
 def _new_job(job_id: str, submission: Submission, checked: _Checked, manifest_digest: str, code_path: str) -> NewJob:

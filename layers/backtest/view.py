@@ -157,6 +157,7 @@ def snapshot_view(row: Snapshot) -> dict[str, Any]:
     return {
         "id": row.id,
         "dataset": row.dataset,
+        "name": row.name,
         "symbols": row.symbols,
         "first_session": row.first_session.isoformat(),
         "last_session": row.last_session.isoformat(),

@@ -63,7 +63,7 @@ def database(migrated: Secret) -> Iterator[Database]:
     """The migrated database, its tables emptied."""
     database = Database(lambda: migrated)
     with database.transaction() as c:
-        c.cursor().execute("TRUNCATE backtest_jobs, backtest_job_events, snapshots")
+        c.cursor().execute("TRUNCATE backtest_jobs, backtest_job_events, snapshots, snapshot_publications")
     yield database
     database.close()
 

@@ -31,6 +31,8 @@ CATALOGUE = {
     "triggers": "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
 }
 
+APPLIED = ["0001.jobs", "0002.snapshots", "0003.usage", "0004.snapshot_history"]
+
 
 def catalogue(secret: Secret) -> dict[str, list[tuple[Any, ...]]]:
     """All that a database says of our tables; the migration library's own are left out."""
@@ -57,12 +59,13 @@ def test_the_migrations_add_up_to_the_schema(postgres: Secret) -> None:
         c.cursor().execute((Path(store.__file__).parent / "schema.sql").read_text())
     c.close()
     assert catalogue(migrated) == catalogue(whole)
-    assert {row[0] for row in catalogue(whole)["columns"]} == {"backtest_jobs", "backtest_job_events", "snapshots"}
+    tables = {"backtest_jobs", "backtest_job_events", "snapshots", "snapshot_publications"}
+    assert {row[0] for row in catalogue(whole)["columns"]} == tables
 
 
 def test_migrating_twice_changes_nothing(postgres: Secret) -> None:
     secret = create_database(postgres, "twice")
-    assert migrate(secret) == ["0001.jobs", "0002.snapshots", "0003.usage"]
+    assert migrate(secret) == APPLIED
     assert migrate(secret) == []
 
 
@@ -83,5 +86,5 @@ def test_the_migrate_handler_reads_the_secret_and_migrates(
     client = clients.secrets_manager()
     arn = client.create_secret(Name="empty", SecretString=json.dumps(secret))["ARN"]
     monkeypatch.setenv("DB_SECRET_ARN", arn)
-    assert migrate_function.handler({}, CONTEXT)["applied"] == ["0001.jobs", "0002.snapshots", "0003.usage"]
+    assert migrate_function.handler({}, CONTEXT)["applied"] == APPLIED
     assert len(catalogue(secret)["columns"]) > 20

@@ -100,7 +100,15 @@ def test_no_session_of_a_runner_writes_outside_of_runs(control: Template) -> Non
 @pytest.mark.parametrize(
     ("function", "writes"),
     [
-        ("Api", {"runs/code/*", "runs/runs/*/run.json"}),
+        (
+            "Api",
+            {
+                "runs/code/*",
+                "runs/runs/*/run.json",
+                "market/snapshots/*/history.json",
+                "market/snapshots/*/latest.json",
+            },
+        ),
         ("Upload", {"runs/code/*", "runs/runs/*/run.json", "UploadDrop/Bucket/Objects.Arn/status/*"}),
         ("Render", {"runs/reports/*"}),
         ("Ingest", {"market/*", "VendorDrop/Bucket/Objects.Arn/status/*"}),

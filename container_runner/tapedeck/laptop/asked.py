@@ -22,7 +22,7 @@ class Asked:
     symbols: list[str] | None
     start: date
     end: date
-    snapshot: str | None
+    snapshot: str  # what names it: `tapedeck.market.reference`
     adjust: Adjust
     risk_free: float
     seed: int
@@ -51,14 +51,13 @@ def read(header: Mapping[str, Any]) -> Asked:
         raise _refused(f"adjust is one of {', '.join(get_args(Adjust))}")
     if not isinstance(header.get("audit", False), bool):
         raise _refused("audit is true or false")
-    snapshot = header.get("snapshot", "latest")
     try:
         return Asked(
             dataset=str(header["dataset"]),
             symbols=None if symbols == "*" else symbols,
             start=start,
             end=end,
-            snapshot=None if snapshot == "latest" else str(snapshot),
+            snapshot=str(header.get("snapshot", "latest")),
             adjust=header.get("adjust", "split"),
             risk_free=float(header.get("risk_free", 0.0)),
             seed=int(header.get("seed", 0)),

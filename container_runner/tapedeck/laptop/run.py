@@ -20,7 +20,7 @@ from tapedeck.engine import order_pass, order_state
 from tapedeck.engine.state import actions
 from tapedeck.laptop import asked
 from tapedeck.laptop.market import Market
-from tapedeck.market import calendar, chunks, snapshot
+from tapedeck.market import calendar, chunks, history, snapshot
 from tapedeck.market.block import Block
 from tapedeck.market.store import ObjectStore
 from tapedeck.on_bar import Player
@@ -157,10 +157,9 @@ def _keep_books(plan: Plan, keeper: _ByWeights | _ByOrders) -> Finished:
 
 
 def _snapshot(store: ObjectStore, wish: asked.Asked) -> snapshot.Snapshot:
-    found = wish.snapshot or snapshot.latest(store, wish.dataset)
-    if found is None:
+    if snapshot.latest(store, wish.dataset) is None:
         raise SubmissionError("BAD_HEADER", f"There is no dataset {wish.dataset!r} here.")
-    return snapshot.load(store, wish.dataset, found)
+    return snapshot.load(store, wish.dataset, history.resolve(store, wish.dataset, wish.snapshot))
 
 
 def _symbols(snap: snapshot.Snapshot, wish: asked.Asked) -> tuple[str, ...]:

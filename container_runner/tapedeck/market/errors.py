@@ -44,3 +44,19 @@ class DataError(MarketError):
         self.symbol = symbol
         self.month = month
         self.key = key
+
+
+class SnapshotReferenceError(MarketError, ValueError):
+    """What should name a snapshot, or be a snapshot's name, cannot."""
+
+
+class AmbiguousSnapshotError(MarketError, LookupError):
+    """Several snapshots begin as asked."""
+
+
+class WithdrawnSnapshotError(MarketError):
+    """The snapshot was withdrawn: runs that pinned it still read it, no new one does."""
+
+
+class NameTakenError(MarketError):
+    """Another snapshot of the dataset has this name."""

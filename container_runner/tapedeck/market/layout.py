@@ -80,3 +80,8 @@ def snapshot_leaf_key(dataset: str, digest: str) -> str:
 def latest_key(dataset: str) -> str:
     """Return the key of the pointer to the latest snapshot."""
     return f"snapshots/{dataset}/latest.json"
+
+
+def history_key(dataset: str) -> str:
+    """Return the key of the index of the dataset's snapshots."""
+    return f"snapshots/{dataset}/history.json"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from tapedeck.market import calendar as calendars
-from tapedeck.market import canonical, encoding, layout, snapshot
+from tapedeck.market import canonical, encoding, history, layout, snapshot
 from tapedeck.market.actions import Dividend, Split
 from tapedeck.market.calendar import Calendar
 from tapedeck.market.encoding import Month
@@ -42,7 +42,8 @@ def publish(
 
     Months whose content the base has already are not written again; content that does not differ is the base's own
     snapshot. Readers see the old state or the new one: the pointer is swapped last, if it still names `base`.
-    Raises PublishConflictError when it does not; what was written then is unreferenced and harmless.
+    Raises PublishConflictError when it does not; what was written then is unreferenced and harmless. Content that was
+    withdrawn is not published again: WithdrawnSnapshotError.
     """
     calendar = calendars.get(dataset.calendar)
     old = base.leaves(symbol for symbol in changes if symbol in base.entries) if base else {}
@@ -55,16 +56,26 @@ def publish(
     root = snapshot.root_bytes(dataset, entries)
     snapshot_id = canonical.digest(root)
     if base and base.id == snapshot_id:
+        history.record(store, base)  # where what was published last time did not come so far
         return Published(base, 0)
+    history.check_not_withdrawn(store, dataset.name, snapshot_id)
 
     written = _put_months(store, dataset.name, old, leaves, changes)
     put_all(store, [_leaf_object(dataset.name, leaf) for leaf in written.leaves])
     store.put(layout.snapshot_root_key(dataset.name, snapshot_id), root)
-    pointer = snapshot.pointer_bytes(snapshot_id)
-    assert pointer is not None
-    if not store.swap(layout.latest_key(dataset.name), pointer, snapshot.pointer_bytes(base.id if base else None)):
+    if not _point(store, dataset.name, snapshot_id, base.id if base else None):
         raise PublishConflictError(f"{dataset.name} has another latest snapshot than {base.id if base else None}")
-    return Published(snapshot.parse(store, dataset.name, snapshot_id, root), written.months)
+    made = snapshot.parse(store, dataset.name, snapshot_id, root)
+    history.record(store, made)
+    return Published(made, written.months)
+
+
+def _point(store: ObjectStore, dataset: str, snapshot_id: str, before: str | None) -> bool:
+    """Swap the pointer if it names `before`; say whether it was."""
+    key, pointer = layout.latest_key(dataset), snapshot.pointer_bytes(snapshot_id)
+    assert pointer is not None
+    swapped = store.swap(key, pointer, snapshot.pointer_bytes(before))
+    return swapped or (before is None and store.swap(key, pointer, snapshot.NOTHING))
 
 
 @dataclass(frozen=True)

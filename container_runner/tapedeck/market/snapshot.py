@@ -162,14 +162,18 @@ def latest(store: ObjectStore, dataset: str) -> str | None:
     return pointed(body)
 
 
+NOTHING = canonical.to_bytes({"snapshot": None})  # the pointer's bytes when every snapshot was withdrawn
+
+
 def pointer_bytes(snapshot_id: str | None) -> bytes | None:
     """Return the latest pointer's bytes for a snapshot, None for none."""
     return canonical.to_bytes({"snapshot": snapshot_id}) if snapshot_id else None
 
 
-def pointed(body: bytes) -> str:
-    """Return the snapshot id of the latest pointer's bytes."""
-    return str(json.loads(body)["snapshot"])
+def pointed(body: bytes) -> str | None:
+    """Return the snapshot id of the latest pointer's bytes, None when all were withdrawn."""
+    held: str | None = json.loads(body)["snapshot"]
+    return held
 
 
 def _iso(day: date | None) -> str | None:

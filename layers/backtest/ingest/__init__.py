@@ -12,7 +12,7 @@ from backtest.ingest import report
 from backtest.ingest.drop import Drop
 from backtest.ingest.report import Report
 from tapedeck.market import merge, snapshot
-from tapedeck.market.errors import DatasetNameError, EncodingError, PublishConflictError
+from tapedeck.market.errors import DatasetNameError, EncodingError, PublishConflictError, WithdrawnSnapshotError
 from tapedeck.market.publish import Published, publish
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import ObjectStore
@@ -72,8 +72,8 @@ def _take(vendor: ObjectStore, market: ObjectStore, snapshots: Snapshots, drop: 
         return report.refused(drop, reading.problems.shown, reading.problems.count)
     try:
         published = _publish(market, reading)
-    except EncodingError as error:
-        return _refused(drop, "number", str(error))
+    except (EncodingError, WithdrawnSnapshotError) as error:
+        return _refused(drop, "number" if isinstance(error, EncodingError) else "withdrawn", str(error))
     _list(snapshots, published.snapshot)
     return report.ingested(drop, reading, published)
 

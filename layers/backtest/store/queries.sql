@@ -109,16 +109,34 @@ ORDER BY finished_at DESC LIMIT 100;
 
 -- name: publish_snapshot(id, dataset, symbols, first_session, last_session)!
 -- The same content published again becomes the newest again.
-INSERT INTO snapshots (id, dataset, symbols, first_session, last_session)
-VALUES (:id, :dataset, :symbols, :first_session, :last_session)
-ON CONFLICT (dataset, id) DO UPDATE SET published_at = clock_timestamp();
+WITH published AS (
+    INSERT INTO snapshots (id, dataset, symbols, first_session, last_session)
+    VALUES (:id, :dataset, :symbols, :first_session, :last_session)
+    ON CONFLICT (dataset, id) DO UPDATE SET published_at = clock_timestamp()
+    RETURNING dataset, id, published_at
+)
+INSERT INTO snapshot_publications (dataset, id, published_at) SELECT dataset, id, published_at FROM published;
 
--- name: withdraw_snapshot(id, dataset, reason)!
-UPDATE snapshots SET withdrawn_at = now(), withdrawn_reason = :reason
+-- name: withdraw_snapshot(id, dataset, reason, by)!
+UPDATE snapshots SET withdrawn_at = now(), withdrawn_reason = :reason, withdrawn_by = :by
 WHERE id = :id AND dataset = :dataset AND withdrawn_at IS NULL;
+
+-- name: name_snapshot(id, dataset, name)!
+UPDATE snapshots SET name = :name WHERE id = :id AND dataset = :dataset;
 
 -- name: snapshot(id, dataset)^
 SELECT * FROM snapshots WHERE id = :id AND dataset = :dataset;
+
+-- name: matching_snapshots(dataset, text, prefix)
+-- By name, id, or (prefix not null) the begin of an id; dataset null: any.
+SELECT * FROM snapshots
+WHERE (:dataset::text IS NULL OR dataset = :dataset)
+  AND (name = :text OR id = :text OR starts_with(id, :prefix::text))
+ORDER BY published_at DESC LIMIT 20;
+
+-- name: snapshot_as_of(dataset, at)^
+SELECT snapshots.* FROM snapshot_publications AS p JOIN snapshots USING (dataset, id)
+WHERE dataset = :dataset AND p.published_at <= :at AND withdrawn_at IS NULL ORDER BY p.published_at DESC LIMIT 1;
 
 -- name: latest_snapshot(dataset)^
 SELECT * FROM snapshots WHERE dataset = :dataset AND withdrawn_at IS NULL ORDER BY published_at DESC LIMIT 1;

@@ -93,6 +93,8 @@ class Snapshot:
     symbols: int
     first_session: date
     last_session: date
+    name: str | None
+    withdrawn_by: str | None
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:

@@ -75,7 +75,19 @@ CREATE TABLE snapshots (
     symbols integer NOT NULL,
     first_session date NOT NULL,
     last_session date NOT NULL,
-    PRIMARY KEY (dataset, id)
+    name text,                                      -- what people call it
+    withdrawn_by text,                              -- the IAM unique principal id
+    PRIMARY KEY (dataset, id),
+    CONSTRAINT one_snapshot_a_name UNIQUE (dataset, name)
 );
 
 CREATE INDEX snapshots_newest ON snapshots (dataset, published_at DESC) WHERE withdrawn_at IS NULL;
+
+-- Every time that a snapshot was published: which one was the newest as of a time.
+CREATE TABLE snapshot_publications (
+    dataset text NOT NULL,
+    id text NOT NULL,
+    published_at timestamptz NOT NULL,
+    PRIMARY KEY (dataset, published_at, id),
+    CONSTRAINT of_a_snapshot FOREIGN KEY (dataset, id) REFERENCES snapshots (dataset, id) ON DELETE CASCADE
+);
