@@ -15,6 +15,7 @@ MEASURES = {
     "sandbox-cpu": "benchmarks.sandbox.cpu",
     "exchange": "benchmarks.sandbox.exchange",
     "logs": "benchmarks.sandbox.logs",
+    "s1-on-bar": "benchmarks.s1.measure_on_bar",
 }
 
 

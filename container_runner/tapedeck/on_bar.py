@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import repeat
+from itertools import compress, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,7 +139,7 @@ class Player:
 
 
 def _walk(run: Pass, view: View, block: Block, book: Book, on_bar: OnBar) -> None:
-    names, width = view.bars.symbols, len(view.bars.symbols)
+    names = view.bars.symbols
     due, orders, before = frozenset(run.due), run.broker.orders, len(view.bars) - len(block.ts)
     traded = ~np.isnan(block.fields["close"])
     whole = np.asarray(traded.all(axis=1)).tolist()
@@ -147,10 +147,9 @@ def _walk(run: Pass, view: View, block: Block, book: Book, on_bar: OnBar) -> Non
         view.row = row
         if orders or row in due:
             run.bar(row, quotes)
-        if whole[row]:
-            bar = Bar(zip(names, quotes))  # noqa: B905 - both have a place for each symbol
-        else:
-            bar = Bar((names[i], quotes[i]) for i in range(width) if traded[row, i])
+        bar, pairs = Bar(), zip(names, quotes)  # noqa: B905 - both have a place for each symbol
+        for name, quote in pairs if whole[row] else compress(pairs, traded[row].tolist()):
+            bar[name] = quote
         bar._row = before + row
         bar._view = view
         on_bar(bar, book)

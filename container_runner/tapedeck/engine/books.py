@@ -18,7 +18,7 @@ from tapedeck.engine.ledger import NONE, Buy, Ledger, When
 from tapedeck.engine.state import SPLIT, EngineState
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Open(When):
     """The open of a bar: `prices` by column, NaN where the symbol has no bar."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tapedeck.engine.settings import EngineSettings
 
@@ -17,7 +18,7 @@ NONE = math.nan
 DUST = 1e-9  # of the starting cash: less is no money to buy with
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class When:
     """The bar at which something fills: its start (us UTC) and its session's day."""
 
@@ -25,8 +26,7 @@ class When:
     session: int
 
 
-@dataclass(frozen=True)
-class Buy:
+class Buy(NamedTuple):
     """A wish to buy: `price` with slippage, before commission."""
 
     column: int
