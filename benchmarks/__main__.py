@@ -11,6 +11,7 @@ from benchmarks.row import Row, keep
 # Name -> module with `rows() -> list[Row]`.
 MEASURES = {
     "s1": "benchmarks.s1.measure",
+    "data": "benchmarks.data.measure",
     "first-bar": "benchmarks.sandbox.first_bar",
     "sandbox-cpu": "benchmarks.sandbox.cpu",
     "exchange": "benchmarks.sandbox.exchange",
