@@ -74,11 +74,12 @@ class Watch:
 
     def _end_of_the_pod(self) -> Exception:
         """Our SIGTERM comes when the strategy's container has ended: `exit.bin` is there, or nobody could write it."""
+        left = self._exchange.exit_status() == 0  # of its own will, while we were busy elsewhere
         self._exchange.publish("stop", [b""])  # should it live after all
         status = self._exit(DRAIN_FOLLOWS_S, threading.Event())
         if status is None:
             return VanishedError("the strategy's container is gone without a word")
-        return DrainedError() if status == 0 or self.drained(status) else ProcessEndedError(status)
+        return DrainedError() if (status == 0 and not left) or self.drained(status) else ProcessEndedError(status)
 
     def _look(self, name: str, size: int, record: int, most: int) -> bytes | None:
         expected = f"{size} bytes" + (f" and at most {most} records of {record}" if record else "")

@@ -82,6 +82,13 @@ def test_a_strategy_that_still_lives_at_sigterm_is_told_to_stop(pod: _Pod) -> No
     timer.join()
 
 
+def test_a_strategy_that_had_left_before_it_was_told_to_stop_was_not_drained(pod: _Pod) -> None:
+    pod.exit(0)
+    pod.terminated.set()
+    with pytest.raises(ProcessEndedError):
+        pod.watch.check()
+
+
 def test_a_crash_is_a_crash_although_sigterm_follows(pod: _Pod) -> None:
     pod.exit(1 << 8)
     pod.terminated.set()
