@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 import pytest
 
 from sandbox import policy
-from tapedeck.submission import inspect_source
+from tapedeck.submission import reader
 from tests.sandbox.hostile.cases import GREEDY, MANNERLY
 from tests.sandbox.hostile.conftest import Bait, Campaign
 from tests.sandbox.hostile.expected import EXPECTED, WITHOUT_LAUNCHER
@@ -61,4 +61,4 @@ def test_the_strategys_environment_is_the_policys_and_nothing_else(campaign: Cam
 def test_each_attack_is_a_strategy_that_the_platform_would_take() -> None:
     for file in STRATEGIES.glob("*.py"):
         if file.stem != "report":
-            assert inspect_source(file.name, file.read_bytes()).class_name == title(file.stem)
+            assert reader.read(file.name, file.read_bytes()).class_name == title(file.stem)
