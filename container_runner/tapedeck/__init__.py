@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tapedeck.bars import Bars as Bars
+    from tapedeck.book import Bar as Bar
+    from tapedeck.book import Book as Book
     from tapedeck.indicators import crossover as crossover
     from tapedeck.indicators import ema as ema
     from tapedeck.indicators import rolling_max as rolling_max
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
 
 _INDICATORS = "crossover ema rolling_max rolling_min rolling_std rolling_sum rsi sma wma zscore"
 _HOME = {  # public name -> module that defines it
+    "Bar": "book",
     "Bars": "bars",
+    "Book": "book",
     "Run": "run",
     "Strategy": "strategy",
     **dict.fromkeys(_INDICATORS.split(), "indicators"),

@@ -88,8 +88,7 @@ class Broker(Ledger):
         if not any(o.kind in _AT_OPEN or _touched(o, quotes[o.column]) is not None for o in self.orders.values()):
             return
         opens = [_open(quote) for quote in quotes]
-        prices = [mark if math.isnan(price) else price for price, mark in zip(opens, marks(), strict=True)]
-        equity = self.equity(prices)
+        prices, equity = self._valued(opens, marks)
         waiting = sorted((o for o in self.orders.values() if o.kind in _AT_OPEN), key=lambda o: (o.column, o.id))
         wanted = {o.id: self._wanted(o, prices, equity) for o in waiting}
         unpaid = {self.account[o.column] for o in waiting if math.isnan(opens[o.column]) and wanted[o.id] < 0}
@@ -104,6 +103,13 @@ class Broker(Ledger):
         resting.sort(key=lambda o: (o.kind == "limit", o.quantity > 0, o.id))
         for order in resting:
             self._within(when, order, quotes[order.column], equity, unpaid)
+
+    def _valued(self, opens: list[float], marks: Callable[[], list[float]]) -> tuple[list[float], list[float]]:
+        """Return opens, or last closes where there is none, and each account's equity by them, where that matters."""
+        if self.settings.leverage == 1.0 and self.settings.size_at == "decision":
+            return opens, []
+        prices = [mark if math.isnan(price) else price for price, mark in zip(opens, marks(), strict=True)]
+        return prices, self.equity(prices)
 
     def _within(self, when: When, order: Order, quote: Prices, equity: list[float], unpaid: set[int]) -> None:
         """Fill a resting order if the bar reaches it."""
