@@ -104,8 +104,8 @@ class Book:
 
     @property
     def orders(self) -> Mapping[int, Order]:
-        """Open orders by id."""
-        return MappingProxyType(self._view.broker.orders)
+        """Open orders by id, as they are now: cancelling while going through them is fine."""
+        return MappingProxyType(dict(self._view.broker.orders))
 
     def buy(
         self,

@@ -341,6 +341,16 @@ def test_a_book_that_is_kept_takes_orders_in_the_next_chunk() -> None:
     assert state.shares.tolist() == [1.0]
 
 
+def test_orders_can_be_cancelled_while_going_through_them() -> None:
+    def cancel(book: Book) -> None:
+        for order in book.orders:
+            book.cancel(order)
+        assert not book.orders
+
+    ask = lambda book: (book.buy("A", 1, limit=5), book.sell("A", 1, limit=20))  # noqa: E731
+    trade(bars(CALM, CALM), {0: ask, 1: cancel})
+
+
 def test_open_orders_can_be_seen_and_not_changed() -> None:
     def look(book: Book) -> None:
         order = book.orders[1]
