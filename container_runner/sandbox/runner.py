@@ -21,9 +21,6 @@ from sandbox.exchange import Chunk, Exchange
 from tapedeck import source, strategy
 from tapedeck.bars import Array, Bars
 from tapedeck.decisions import as_decisions
-from tapedeck.engine import EngineSettings, order_state
-from tapedeck.engine.state import ACTION
-from tapedeck.on_bar import Player, own_block
 from tapedeck.run import Run
 
 _RESERVE_BYTES = 4 << 20  # given back when the strategy has used up its memory: to say where takes some
@@ -97,6 +94,11 @@ class Host:
             self._exchange.decide(chunk, decisions[chunk.history :])
 
     def _on_bar(self, instance: strategy.Strategy, asked: contract.Run) -> None:
+        # The engine is this level's alone: the others start without it.
+        from tapedeck.engine import EngineSettings, order_state  # noqa: PLC0415
+        from tapedeck.engine.state import ACTION  # noqa: PLC0415
+        from tapedeck.on_bar import Player, own_block  # noqa: PLC0415
+
         lookback = self._lookback(instance)
         self._exchange.hello(lookback)
         self.asked = instance.on_bar

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import linecache
-import shutil
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -111,11 +109,15 @@ def _forget() -> None:
         for name in [name for name, file in files.items() if file.startswith(folder)]:
             del sys.modules[name]
         sys.path[:] = [entry for entry in sys.path if entry != folder]
+        import shutil  # noqa: PLC0415 - for zips only; see archive.unpack
+
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unpack(name: str, body: bytes) -> str:
     """Lay a zip's files out in a new folder, last on the module path: they stand in for nobody else's modules."""
+    import tempfile  # noqa: PLC0415 - for zips only; see archive.unpack
+
     folder = Path(tempfile.mkdtemp(prefix="submission-"))
     for path, content in archive.unpack(name, body).items():
         target = folder / path

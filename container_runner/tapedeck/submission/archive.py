@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import stat
-import zipfile
 import zlib
+from typing import TYPE_CHECKING
 
 from tapedeck.submission.errors import SubmissionError
+
+if TYPE_CHECKING:
+    import zipfile
 
 MAX_FILES = 200
 MAX_BYTES = 16 * 1024 * 1024  # unpacked
@@ -16,6 +19,8 @@ ENTRY = "strategy.py"
 
 def unpack(name: str, body: bytes) -> dict[str, bytes]:
     """Return the archive's files by path; raises BAD_ARCHIVE for whatever is not a plain, bounded set of files."""
+    import zipfile  # noqa: PLC0415 - every strategy's start would wait for it, and few are zips
+
     files: dict[str, bytes] = {}
     left = MAX_BYTES
     try:

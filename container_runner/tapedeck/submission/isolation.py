@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +56,9 @@ def inspect_source(name: str, body: bytes, limits: Limits | None = None) -> Insp
 def _ask(name: str, body: bytes, limits: Limits) -> dict[str, Any]:
     command = [sys.executable, "-I", "-S", "-B", "-c", _START, str(_ROOT), name]
     command += [str(limits.memory_bytes), str(limits.cpu_seconds)]
+    import subprocess  # noqa: PLC0415 - a strategy's start, which loads this package, needs neither
+    import tempfile  # noqa: PLC0415 - see above
+
     with tempfile.TemporaryFile() as out:  # a file, so that RLIMIT_FSIZE bounds the answer
         try:
             done = subprocess.run(  # noqa: S603 - our own interpreter on our own module
