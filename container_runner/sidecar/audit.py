@@ -111,8 +111,8 @@ class Replays:
         try:
             lookback = self._hello()
         except (ProcessEndedError, RunError) as error:
-            if isinstance(error, ProcessEndedError) and self.started == 1:
-                raise  # it is the run's own process that had to go on to the replay
+            if isinstance(error, ProcessEndedError) and error.status and self.started == 1:
+                raise  # the run's own process has failed after its last decision
             raise audit.ReplayFailedError(self._why(error)) from error
         if lookback != self.lookback:
             raise audit.ReplayFailedError(f"lookback() returned {self.lookback}, and in a replay {lookback}")

@@ -28,6 +28,7 @@ def add_commands(commands: Any, parameter: Callable[[str], tuple[str, object]]) 
     submit = commands.add_parser("submit", help="hand in a strategy to the platform")
     submit.add_argument("file", type=Path)
     submit.add_argument("--param", action="append", default=[], type=parameter, metavar="NAME=VALUE")
+    submit.add_argument("--audit", action="store_true", help="look for look-ahead after the run")
     submit.add_argument("--token", help="the same token and file give the same job")
     submit.add_argument("--follow", action="store_true", help="wait for the run's end and its report")
     submit.set_defaults(act=_submit)
@@ -68,7 +69,8 @@ def _client() -> Client:
 
 
 def _submit(client: Client, asked: argparse.Namespace) -> int:
-    state = client.submit(asked.file, {"params": dict(asked.param)}, token=asked.token)
+    audit = {"audit": True} if asked.audit else {}
+    state = client.submit(asked.file, {"params": dict(asked.param), **audit}, token=asked.token)
     print(state["job_id"])
     if not asked.follow:
         return 0
@@ -108,4 +110,5 @@ def _line(state: dict[str, Any]) -> str:
     done = state["progress"] or {"done": 0, "total": 0}
     share = done["done"] / done["total"] if done["total"] else 0.0
     failure = f"  {state['failure']['kind']}: {state['failure']['message']}" if state["failure"] else ""
-    return f"{state['name']:<24} {state['status']:<10} {share:4.0%}{failure}"
+    causality = f"  {state['causality']}" if state.get("causality") in ("audited", "leaked") else ""
+    return f"{state['name']:<24} {state['status']:<10} {share:4.0%}{causality}{failure}"

@@ -131,6 +131,13 @@ def test_a_replay_that_fails_leaves_the_run_as_it_is_and_unchecked(
     assert warnings[0].startswith("not audited: in a replay, ") and words in warnings[0]
 
 
+def test_a_script_that_leaves_after_its_decisions_completes_unchecked(pod: Pod, market: tuple[Path, Snapshot]) -> None:
+    source = "import os\nfields = ('close',)\ndef main(run):\n    run.submit(run.bars().close * 0)\n    {body}\n"
+    asked = {"level": "main", "class_name": None, "chunks": WHOLE}
+    causality, warnings = run(pod, market[1], "os._exit(0)", source=source, **asked)
+    assert causality == "unchecked" and "exit code 0" in warnings[0]
+
+
 def test_a_script_that_fails_after_its_decisions_fails_audited_or_not(pod: Pod, market: tuple[Path, Snapshot]) -> None:
     code = "fields = ('close',)\ndef main(run):\n    run.submit(run.bars().close * 0)\n    1 / 0\n"
     asked = {"level": "main", "class_name": None, "chunks": WHOLE, "audit": {"cuts": 2}}
