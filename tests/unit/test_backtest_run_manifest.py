@@ -94,3 +94,15 @@ def test_the_call_goes_over_the_header() -> None:
 def test_canonical_json_takes_no_nan() -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         canonical({"x": float("nan")})
+
+
+@pytest.mark.parametrize(
+    ("level", "asked", "audit"),
+    [("weights", True, {"cuts": 8}), ("main", True, {"cuts": 8}), ("on_bar", True, None), ("weights", False, None)],
+)
+def test_an_audit_that_is_asked_for_is_made_where_a_strategy_can_look_ahead(
+    level: str, asked: bool, audit: object
+) -> None:
+    request = read_request({**SAID, "audit": asked}, {})
+    inspection = Inspection("script", level, "Crossover", ["close"])  # type: ignore[arg-type]
+    assert manifest(request, inspection=inspection)["audit"] == audit

@@ -130,6 +130,7 @@ def test_the_command_prints_a_summary_and_writes_files(
         ({"2012-12-31": "2001-12-31"}, 2, "is before start"),
         ({"# params": "# cash = 0\n# params"}, 2, "cash is a positive amount"),
         ({"# params": '# adjust = "x"\n# params'}, 2, "adjust is one of"),
+        ({"# params": '# audit = "yes"\n# params'}, 2, "audit is true or false"),
         ({"bars.width": "missing"}, 1, "(line 22 of crossover.py)"),
         ({"/ bars.width": "+ float('inf')"}, 1, "line 21 of crossover.py"),
         ({"return (sma": "return 1, (sma"}, 1, "no array of numbers"),
