@@ -162,3 +162,14 @@ def test_an_error_of_the_first_run_is_the_strategys(data: FolderStore, tmp_path:
     with pytest.raises(ZeroDivisionError):
         laptop.check(path, data)
     assert main(["check", str(path), "--data", str(data.root)]) == 1
+
+
+@pytest.mark.parametrize(("code", "leaves", "says"), [("0", 0, "audited: 8 replays"), ("3", 1, "sys.exit(3)")])
+def test_a_script_that_ends_by_exit_is_checked_all_the_same(  # noqa: PLR0917 - fixtures and cases by name
+    data: FolderStore, tmp_path: Path, capsys: pytest.CaptureFixture[str], code: str, leaves: int, says: str
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(zoo.MAIN.format(body=f"run.submit((close > 60) / 3); import sys; sys.exit({code})"))
+    assert main(["check", str(path), "--data", str(data.root)]) == leaves
+    said = capsys.readouterr()
+    assert says in (said.out if leaves == 0 else said.err)

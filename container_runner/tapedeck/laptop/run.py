@@ -199,7 +199,11 @@ def _vectorised(instance: strategy.Strategy, bars: Bars) -> Array:
 
 def _free(main: Callable[[Run], object], bars: Bars, values: dict[str, Any]) -> Array:
     port = _Port(bars)
-    main(Run(port, bars.symbols, values))
+    try:
+        main(Run(port, bars.symbols, values))
+    except SystemExit as left:  # a script may end by sys.exit() once it has decided
+        if left.code not in (0, None):
+            raise DecisionError(f"main(run) called sys.exit({left.code!r})") from left
     if port.decisions is None:
         raise DecisionError("main(run) has ended without decisions: call run.submit(weights)")
     return port.decisions
