@@ -114,7 +114,8 @@ class Host:
     def _main(self, main: Callable[[Run], object], history: int, asked: contract.Run) -> None:
         self._exchange.hello(history)
         self.asked = main
-        run = Run(SandboxPort(self._exchange, asked["symbols"]), asked["symbols"], asked["params"])
+        port = SandboxPort(self._exchange, asked["symbols"])
+        run = Run(port, asked["symbols"], asked["params"], asked["dataset"])
         try:
             main(run)
         except SystemExit as left:  # a script may end by sys.exit() once it has decided

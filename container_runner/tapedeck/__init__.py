@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tapedeck.indicators import sma as sma
     from tapedeck.indicators import wma as wma
     from tapedeck.indicators import zscore as zscore
+    from tapedeck.query import bars as bars
     from tapedeck.run import Run as Run
     from tapedeck.strategy import Strategy as Strategy
 
@@ -32,6 +33,7 @@ _HOME = {  # public name -> module that defines it
     "Bars": "bars",
     "Book": "book",
     "Run": "run",
+    "bars": "query",
     "Strategy": "strategy",
     **dict.fromkeys(_INDICATORS.split(), "indicators"),
 }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from types import ModuleType
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tapedeck import tables
 from tapedeck.fields import FIELDS
 from tapedeck.suggest import did_you_mean
 
@@ -39,6 +42,10 @@ class Fields:
             raise AttributeError(f"the strategy asked for {', '.join(names)} only: write fields = ({wanted},)")
         known = [*names, *(n for n in dir(self) if not n.startswith("_"))]
         raise AttributeError(f"bars have no {name!r}{did_you_mean(name, known)}")
+
+    def fields(self) -> dict[str, Array]:
+        """Return the fields by name."""
+        return {name: getattr(self, name) for name in self._names}
 
     def __array__(self, dtype: object = None, copy: bool | None = None) -> Array:
         raise TypeError("bars are no array: use bars.close, bars.open ...")
@@ -105,6 +112,31 @@ class Bars(Fields):
         fields = {name: getattr(self, name) for name in names}
         raw = {name: getattr(self.raw, name) for name in names}
         return Bars(symbols=self.symbols, ts=self.ts, session=self.session, fields=fields, raw=raw)
+
+    def to_pandas(self) -> Any:
+        """Return a DataFrame: a row for each bar (UTC), columns (field, symbol)."""
+        return tables.to_pandas(self)
+
+    def to_arrow(self) -> Any:
+        """Return a pyarrow table: a row for each bar and symbol, null where nothing traded."""
+        return tables.to_arrow(self)
+
+    def relation(self, connection: Any = None) -> Any:
+        """Return what `to_arrow` does as a DuckDB relation, of `connection` where one is given."""
+        return tables.relation(self, connection)
+
+
+class _Module(ModuleType):
+    """This module, which is also the function `tapedeck.bars(...)`: package and function share the name."""
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Call `tapedeck.query.bars`."""
+        from tapedeck import query  # noqa: PLC0415 - it imports this module
+
+        return query.bars(*arguments, **named)
+
+
+sys.modules[__name__].__class__ = _Module
 
 
 def _read_only(array: NDArray[_T]) -> NDArray[_T]:

@@ -74,7 +74,7 @@ class Plan:
         """Load the strategy afresh, seeded; return its lookback in bars, and what decides on bars."""
         random.seed(self.wish.seed)
         np.random.seed(self.wish.seed)
-        return _strategy(self.path, self.found, self.params)
+        return _strategy(self.path, self.found, self.params, self.wish.dataset)
 
     def chunks(self) -> list[slice]:
         """Return the chunks' own rows in the loaded market."""
@@ -171,7 +171,7 @@ def _symbols(snap: snapshot.Snapshot, wish: asked.Asked) -> tuple[str, ...]:
     return tuple(wish.symbols or snap.symbols)
 
 
-def _strategy(path: Path, found: Inspection, values: dict[str, Any]) -> tuple[int, Decide]:
+def _strategy(path: Path, found: Inspection, values: dict[str, Any], dataset: str) -> tuple[int, Decide]:
     """Load the strategy; return its lookback in bars, and what decides on bars."""
     loaded: Any = source.load(path, path.name, found.kind, found.class_name)
     instance = strategy.create(loaded, values) if found.class_name else None
@@ -183,7 +183,7 @@ def _strategy(path: Path, found: Inspection, values: dict[str, Any]) -> tuple[in
     if instance and found.level == "on_bar":
         return lookback, instance.on_bar
     main = instance.main if instance else loaded
-    return lookback, lambda bars: _free(main, bars, values)
+    return lookback, lambda bars: _free(main, bars, values, dataset)
 
 
 def _vectorised(instance: strategy.Strategy, bars: Bars) -> Array:
@@ -197,10 +197,10 @@ def _vectorised(instance: strategy.Strategy, bars: Bars) -> Array:
         raise
 
 
-def _free(main: Callable[[Run], object], bars: Bars, values: dict[str, Any]) -> Array:
+def _free(main: Callable[[Run], object], bars: Bars, values: dict[str, Any], dataset: str) -> Array:
     port = _Port(bars)
     try:
-        main(Run(port, bars.symbols, values))
+        main(Run(port, bars.symbols, values, dataset))
     except SystemExit as left:  # a script may end by sys.exit() once it has decided
         if left.code not in (0, None):
             raise DecisionError(f"main(run) called sys.exit({left.code!r})") from left

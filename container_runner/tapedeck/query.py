@@ -1,0 +1,165 @@
+"""`tapedeck.bars(...)`: bars of any symbols and sessions, outside of a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import numpy as np
+
+from tapedeck.bars import Array, Bars
+from tapedeck.fields import FIELDS
+from tapedeck.market import adjust as adjusting
+from tapedeck.market import calendar as calendars
+from tapedeck.market import history, reader, reference, resample, snapshot
+from tapedeck.market.adjust import Mode
+from tapedeck.market.block import Block
+from tapedeck.market.errors import MarketError, SnapshotReferenceError
+from tapedeck.market.snapshot import Snapshot
+from tapedeck.market.store import THREADS, FolderStore, ObjectStore, S3Store
+
+VARIABLE = "TAPEDECK_DATA"
+Day = date | str
+Data = ObjectStore | Path | str
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Sessions, both inclusive, in which a symbol has no bar at all, though they were asked for."""
+
+    symbol: str
+    first: date
+    last: date
+    sessions: int
+    why: str  # "before its first bar", "after its last bar", "no bar"
+
+
+class Read(Bars):
+    """Bars, and what they are: the `snapshot` they were read from, `freq`, `adjust`, and what is `missing`."""
+
+    def __init__(self, bars: Bars, *, snapshot: Snapshot, freq: str, adjust: Mode, missing: Sequence[Missing]) -> None:
+        super().__init__(
+            symbols=bars.symbols, ts=bars.ts, session=bars.session, fields=bars.fields(), raw=bars.raw.fields()
+        )
+        self.dataset = snapshot.dataset
+        self.snapshot = snapshot.id
+        self.freq = freq
+        self.adjust = adjust
+        self.missing = tuple(missing)
+
+
+def bars(
+    symbols: str | Sequence[str],
+    start: Day,
+    end: Day,
+    *,
+    dataset: str,
+    fields: Sequence[str] = FIELDS,
+    freq: str | None = None,
+    snapshot: str = reference.LATEST,
+    as_of: datetime | str | None = None,
+    adjust: Mode = "split",
+    data: Data | None = None,
+) -> Read:
+    """Return bars of the sessions from `start` to `end`, both inclusive, on the calendar's grid.
+
+    `symbols`: one, several, or "*" for all. `freq`: longer bars than the dataset's, "5m", "1h", "1d"
+    (`tapedeck.market.resample`). `snapshot`: an id, the begin of one, a name or "latest"; `as_of`: the newest as of a
+    time, with its zone. `adjust`: prices as a run from `start` sees them: "split", "total" or "raw". `data`: a
+    folder or "s3://bucket"; by default what the variable TAPEDECK_DATA says.
+
+    Raises `tapedeck.market.errors.MarketError` for an unknown dataset, snapshot or symbol, and for damaged data.
+    """
+    store = open_store(data)
+    snap = _load(store, dataset, snapshot, as_of)
+    wanted = tuple(snap.symbols if symbols == "*" else [symbols] if isinstance(symbols, str) else symbols)
+    for symbol in wanted:
+        snap.span(symbol)  # raises for one that is not there
+    first, last = _day(start), _day(end)
+    asked = tuple(dict.fromkeys([*fields, "close"]))  # the close says whether a bar is there
+    block = reader.read_block(store, snap, wanted, asked, first, last)
+    missing = [one for at, symbol in enumerate(wanted) for one in _missing(snap, symbol, block, at)]
+    seen = _adjusted(store, snap, block, first, last, adjust)
+    whole = Bars(symbols=wanted, ts=block.ts, session=block.session, fields=seen, raw=block.fields).only(fields)
+    length = freq or snap.bar
+    return Read(
+        resampled(whole, snap.calendar, snap.bar, length), snapshot=snap, freq=length, adjust=adjust, missing=missing
+    )
+
+
+def resampled(bars: Bars, calendar: str, bar: str, freq: str) -> Bars:
+    """Return longer bars of whole sessions of `bar`. Raises CalendarError when `freq` is no multiple of `bar`."""
+    if freq == bar:
+        return bars
+    at = resample.intervals(calendars.get(calendar), bar, freq, bars.ts, bars.session)
+    fields, raw = (resample.fold(at, side) for side in (bars.fields(), bars.raw.fields()))
+    return Bars(symbols=bars.symbols, ts=at.ts, session=at.session, fields=fields, raw=raw)
+
+
+def open_store(data: Data | None) -> ObjectStore:
+    """Return where the data is. Raises MarketError when nothing says so, or there is no such folder."""
+    said = os.environ.get(VARIABLE) if data is None else data
+    if not said:
+        raise MarketError(
+            f'say where the data is: data="FOLDER", data="s3://BUCKET" or the variable {VARIABLE}. '
+            "Within a run on the platform there is only the run's own data: run.bars(freq=...), run.sql(...)"
+        )
+    if not isinstance(said, str | Path):
+        return said
+    if str(said).startswith("s3://"):
+        return _bucket(str(said).removeprefix("s3://").rstrip("/"))
+    if not Path(said).is_dir():
+        raise MarketError(f"{said} is no folder of market data")
+    return FolderStore(Path(said))
+
+
+def _bucket(name: str) -> S3Store:
+    try:
+        from botocore.config import Config  # noqa: PLC0415 - a folder needs no AWS client
+        from botocore.session import get_session  # noqa: PLC0415
+    except ImportError:
+        raise MarketError('reading from S3 needs botocore: pip install "tapedeck[client]"') from None
+    return S3Store(get_session().create_client("s3", config=Config(max_pool_connections=THREADS)), name)
+
+
+def _load(store: ObjectStore, dataset: str, text: str, as_of: datetime | str | None) -> Snapshot:
+    if as_of is not None:
+        if text != reference.LATEST:
+            raise SnapshotReferenceError("say snapshot= or as_of=, not both")
+        text = f"as_of:{as_of.isoformat() if isinstance(as_of, datetime) else as_of}"
+    return snapshot.load(store, dataset, history.resolve(store, dataset, text))
+
+
+def _day(said: Day) -> date:
+    return date.fromisoformat(said) if isinstance(said, str) else said
+
+
+def _adjusted(  # noqa: PLR0917 -- as `adjust.forward_factors`
+    store: ObjectStore, snap: Snapshot, block: Block, first: date, last: date, mode: Mode
+) -> dict[str, Array]:
+    leaves = snap.leaves(block.symbols).values()
+    splits = [split for leaf in leaves for split in leaf.splits if split.session <= last]
+    paid = [one for leaf in leaves for one in leaf.dividends if one.session <= last]
+    closes = reader.dividend_closes(store, snap, block.symbols, first, last) if mode == "total" else None
+    known = splits, paid, closes, block.symbols, block.session, first
+    factors = adjusting.forward_factors(*known, mode)
+    volume = adjusting.forward_factors(*known, "split") if mode == "total" else factors
+    return adjusting.adjusted(block, factors, volume)
+
+
+def _missing(snap: Snapshot, symbol: str, block: Block, at: int) -> Iterator[Missing]:
+    """Yield the runs of sessions in which a symbol has no bar."""
+    days, row = np.unique(block.session, return_index=True)
+    if not len(days):
+        return
+    there = np.logical_or.reduceat(~np.isnan(block.fields["close"][:, at]), row)
+    gaps = np.flatnonzero(~there)
+    begin, end = snap.span(symbol)
+    for run in np.split(gaps, np.flatnonzero(np.diff(gaps) > 1) + 1):
+        if len(run):
+            low, high = (calendars.from_day_number(int(days[edge])) for edge in (run[0], run[-1]))
+            why = "before its first bar" if high < begin else "after its last bar" if low > end else "no bar"
+            yield Missing(symbol, low, high, len(run), why)
