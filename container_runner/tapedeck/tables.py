@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tapedeck.bars import Bars
 
 LOCKED = {  # what a query may not do in a run, whatever it says; the sandbox has no network in any case
+    "threads": "1",  # sums do not depend on which thread was first
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
