@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import contract
 from backtest.postmortem import cause_of_death
 from tests.sandbox.hostile.conftest import Campaign
 from tests.sandbox.hostile.run import Ended
@@ -52,7 +53,11 @@ def test_a_link_as_decisions_is_refused_by_name(campaign: Campaign) -> None:
 
 def test_a_forged_drain_is_the_strategys_own_end_and_not_tried_again(campaign: Campaign) -> None:
     ended = campaign["false end"]
-    assert ended.said() == {"a deep claim": "DONE 30044", "a false end": "DONE 8"}
+    assert ended.said() == {"a false end": f"DONE {contract.EXIT.size}"}
+    usage = ended.last["usage"]
+    assert usage is not None
+    assert (usage["peak_memory_bytes"] or 0) < 1 << 32
+    assert (usage["cpu_seconds"] or 0) < 1 << 20
     assert ended.failure["kind"] == "CODE"
 
 
