@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event, Lock
 
+from cache import encoded
 from cache.ask import Ask, Asked
 from cache.counts import Counts
 from cache.tiers import Tiers
@@ -38,8 +39,8 @@ class Node:
         hits = sum(there.values())
         mine, others = self._claim([month for month in ask.months if not there[month.digest]])
         try:
-            for month, body, encoded in self._bodies(mine, deadline):
-                there[month.digest] = self._enter(month.digest, body, encoded=encoded)
+            for month, body, known in self._bodies(mine, deadline):
+                there[month.digest] = self._enter(month.digest, body, known=known)
                 self._release([month])
         finally:
             self._release(mine)
@@ -87,14 +88,14 @@ class Node:
                     waiting.append((month, self._pool.submit(self._body, month)))
                 month, future = waiting.popleft()
                 try:
-                    body, encoded = future.result(max(0.0, deadline - time.monotonic()))
+                    body, known = future.result(max(0.0, deadline - time.monotonic()))
                 except TimeoutError:
                     future.cancel()
                     return
                 except Exception:  # noqa: BLE001 - whatever it is, the sidecar asks S3 itself and names it
                     self._counts.add(failed=1)
                 else:
-                    yield month, body, encoded
+                    yield month, body, known
         finally:
             for _, future in waiting:
                 future.cancel()
@@ -102,14 +103,15 @@ class Node:
     def _body(self, month: Asked) -> tuple[bytes, bool]:
         if self._tiers.encoded.use(month.digest):
             try:
-                return self._tiers.encoded.path(month.digest).read_bytes(), True
-            except OSError:
+                return encoded.read(self._tiers.encoded.path(month.digest)), True
+            except (EncodingError, OSError):
+                self._counts.add(corrupt=1)
                 self._tiers.encoded.remove(month.digest)
         body = self._store.get(month.key, month.version)
         self._counts.add(fetched=1, fetched_bytes=len(body))
         return body, False
 
-    def _enter(self, digest: str, body: bytes, *, encoded: bool) -> bool:
+    def _enter(self, digest: str, body: bytes, *, known: bool) -> bool:
         """Check and decode a month, write both files; say whether the decoded one is there."""
         with self._decoding:
             try:
@@ -120,8 +122,8 @@ class Node:
                 self._counts.add(corrupt=1)
                 self._tiers.encoded.remove(digest)
                 return False
-            if encoded:
+            if known:
                 self._counts.add(decoded=1)
             else:
-                self._tiers.keep(self._tiers.encoded, digest, body)
+                self._tiers.keep(self._tiers.encoded, digest, encoded.to_bytes(body))
             return self._tiers.keep(self._tiers.decoded, digest, mapped.to_bytes(month, digest))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import socket
 from threading import BoundedSemaphore
@@ -44,8 +46,10 @@ class Server(ThreadingHTTPServer):
             self._free.release()
 
     def handle_error(self, request: socket | tuple[bytes, socket], client_address: Any) -> None:
-        """Count a connection that broke; its thread ends and nothing else."""
+        """Count a connection that broke; its thread ends and nothing else. What is no network's fault is logged."""
         self.counts.add(refused=1)
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            traceback.print_exc()
 
     def metrics(self) -> dict[str, int]:
         """Return the counts since the start, and what is held now."""

@@ -12,10 +12,10 @@ import os
 from pathlib import Path
 from threading import Event, Lock
 
+from cache import encoded
 from cache.counts import Counts
 from cache.shelf import Shelf
-from tapedeck.market import encoding, layout, mapped
-from tapedeck.market.errors import EncodingError
+from tapedeck.market import mapped
 
 FILL = 0.8
 _ENCODED_SHARE = 0.25
@@ -27,7 +27,7 @@ class Tiers:
 
     def __init__(self, folder: Path, quota: int | None, counts: Counts) -> None:
         self._folder, self._quota, self._counts = folder, quota, counts
-        self.encoded = Shelf(folder, _encoded_name, _check_encoded, counts)
+        self.encoded = Shelf(folder, encoded.name, encoded.check, counts)
         self.decoded = Shelf(folder, mapped.name, mapped.check, counts)
         self._room = Lock()
 
@@ -93,14 +93,3 @@ class Tiers:
         """Return the disk's size and use in bytes."""
         disk = os.statvfs(self._folder)
         return disk.f_blocks * disk.f_frsize, (disk.f_blocks - disk.f_bfree) * disk.f_frsize
-
-
-def _encoded_name(digest: str) -> str:
-    if not layout.is_digest(digest):
-        raise ValueError(f"{digest!r} is no digest")
-    return f"encoded/{digest[:2]}/{digest}.parquet"
-
-
-def _check_encoded(path: Path, digest: str) -> None:
-    if encoding.digest(encoding.decode(path.read_bytes())) != digest:
-        raise EncodingError("the cached file's content does not have its digest")

@@ -158,7 +158,7 @@ def test_the_second_read_hits_and_asks_s3_for_nothing(tmp_path: Path, market: Ma
         told = daemon.told()
         assert (told["hits"], told["fetched"], told["absent"]) == (4, 4, 0)
         assert told["decoded_files"] == told["encoded_files"] == 4
-        assert told["fetched_bytes"] == told["encoded_bytes"]
+        assert told["fetched_bytes"] == told["encoded_bytes"] - 4 * 4  # a checksum each
 
 
 def test_two_runs_at_once_fetch_a_month_once(tmp_path: Path, market: Market) -> None:
@@ -206,8 +206,8 @@ def test_what_was_harmed_before_the_start_goes_and_is_counted(tmp_path: Path, ma
         market.read(daemon.near())
         damage(daemon.decoded()[0], daemon.decoded()[1], "flip")
         damage(daemon.decoded()[2], daemon.decoded()[1], "truncate")
-        harmed = sorted((folder / "encoded").rglob("*.parquet"))[1]
-        damage(harmed, harmed, "flip" if harmed.stat().st_size else "truncate")
+        harmed = sorted((folder / "encoded").rglob("??????*"))[1]
+        damage(harmed, harmed, "flip")
         (daemon.decoded()[3].parent / ".new-half").write_bytes(b"half")
     with running(folder, market.store) as daemon:
         daemon.tiers.check(threading.Event())
@@ -415,3 +415,20 @@ def test_what_the_cache_gives_is_what_the_store_gives(
 def cached(published: tuple[Path, Snapshot], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     with running(tmp_path_factory.mktemp("held") / "cache", FolderStore(published[0])) as daemon:
         yield daemon
+
+
+@pytest.mark.parametrize("harm", ["flip", "truncate", "empty"])
+def test_a_harmed_encoded_file_is_fetched_again_before_any_parser_sees_it(
+    tmp_path: Path, market: Market, harm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(tmp_path / "cache", market.store) as daemon:
+        market.read(daemon.near())
+        path = daemon.tiers.encoded.path(daemon.decoded()[0].name)
+        daemon.tiers.decoded.remove(path.name)
+        damage(path, path, harm)
+        seen: list[int] = []
+        decode = encoding.decode
+        monkeypatch.setattr(encoding, "decode", lambda body: (seen.append(len(body)), decode(body))[1])
+        assert market.reads_right(daemon.near())
+        assert seen == [path.stat().st_size - 4]
+        assert (daemon.told()["corrupt"], market.store.gets) == (1, 5)
