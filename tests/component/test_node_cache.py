@@ -289,6 +289,18 @@ def test_a_damaged_object_is_the_sidecars_to_name(tmp_path: Path, market: Market
     assert daemon.counts.corrupt == 1
 
 
+def test_another_months_object_never_enters_under_a_digest_that_is_not_its_own(tmp_path: Path, market: Market) -> None:
+    class Swapped(Watched):
+        def get(self, key: str, version: str | None = None) -> bytes:
+            other = key.startswith("crypto-1m/ETH/2021/02")
+            return super().get("crypto-1m/BTC/2021/02.parquet" if other else key, None if other else version)
+
+    market.store = Swapped(market.store.root)
+    with running(tmp_path / "cache", market.store) as daemon, pytest.raises(DataError, match="ETH 2021-02"):
+        market.read(daemon.near())
+    assert (daemon.counts.corrupt, len(daemon.decoded())) == (1, 3)
+
+
 def test_the_least_recently_used_leaves_at_80_percent(tmp_path: Path, market: Market) -> None:
     with running(tmp_path / "cache", market.store, quota=5_000_000) as daemon:  # a decoded month takes 2 MB
         near = daemon.near()
