@@ -142,6 +142,7 @@ def main(folders: list[str]) -> int:
     try:
         host.play()
         if exchange.wait_for_replay():
+            source.forget()
             os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - itself, so that nothing seen is remembered
     except StoppedError:
         return 0

@@ -56,7 +56,7 @@ def load(path: Path, name: str, kind: Kind, class_name: str | None) -> type[Stra
     """
     body = path.read_bytes()
     cells, _ = reader.cells_of(kind, name, body)
-    _forget()
+    forget()
     _loaded.name, _loaded.folder = name, _unpack(name, body) if kind == "zip" else None
     _loaded.cells = {cell.filename: cell.number for cell in cells}
     module = ModuleType(MODULE)
@@ -101,7 +101,7 @@ def _compiled(cell: Cell) -> CodeType:
     return compile(cell.text, cell.filename, "exec", dont_inherit=True)
 
 
-def _forget() -> None:
+def forget() -> None:
     """Remove what an earlier load left: the modules of a zip and the folder that they came from."""
     folder = _loaded.folder
     if folder:

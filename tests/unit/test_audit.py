@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tapedeck import audit, laptop
+from tapedeck import audit, laptop, source
 from tapedeck.audit.compare import digest, first_difference
 from tapedeck.bars import Array
 from tapedeck.cli import main
@@ -129,7 +129,10 @@ def test_twice_the_lookback_shows_a_warm_up_that_is_too_short(
     assert done.verdict.kind == "audited" and words in done.warm_up, done.warm_up
 
 
-def test_a_zips_own_modules_start_afresh_in_every_replay(data: FolderStore, tmp_path: Path) -> None:
+def test_a_zips_own_modules_start_afresh_in_every_replay_and_its_files_lie_there_once(
+    data: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     text = zoo.WEIGHTS.format(body="import mine_side; return mine_side.count(bars.shape)", **zoo.DAILY)
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w") as packed:
@@ -140,6 +143,9 @@ def test_a_zips_own_modules_start_afresh_in_every_replay(data: FolderStore, tmp_
     path = tmp_path / "mine.zip"
     path.write_bytes(held.getvalue())
     assert laptop.check(path, data).verdict.kind == "audited"
+    assert len(list(tmp_path.glob("submission-*"))) == 1
+    source.forget()
+    assert not list(tmp_path.glob("submission-*"))
 
 
 @pytest.mark.parametrize(
