@@ -12,8 +12,8 @@ in/   run.json               what to run (schema: `Run`)
       replay-000001.json     decide again, in a fresh process, on other chunks (schema: `Replay`): the look-ahead audit
       stop                   no more chunks: leave with code 0
 out/  hello.bin              HELLO: magic, version, lookback (bars)
-      decisions-000000.bin   "weights", "main": float64, little endian, rows x symbols, C order, without the lookback;
-                             "on_bar": CLAIM_BYTES of claim, then at most MOST_ORDERS records ORDER
+      decisions-000000.bin   "on_bar": CLAIM_BYTES of claim, then at most MOST_ORDERS records ORDER; else
+                             float64, little endian, rows x symbols, C order; rows without the lookback
       failure.json           the strategy's own failure (schema: `Failure`)
       exit.bin               EXIT: how the strategy's process ended and what it took, written by the launcher
       log-stdout-000000.bin  raw bytes of a stream, at most LOG_SEGMENT_BYTES; the sidecar removes what it has read
@@ -55,7 +55,7 @@ LOG_NAME = re.compile(r"log-(stdout|stderr)-([0-9]{6})\.bin")
 
 FIELDS = ("open", "high", "low", "close", "volume")
 
-Level = Literal["weights", "on_bar", "main"]
+Level = Literal["weights", "shares", "on_bar", "main"]
 Kind = Literal["script", "notebook", "zip"]
 
 

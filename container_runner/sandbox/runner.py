@@ -78,19 +78,19 @@ class Host:
             self._main(loaded, 0, asked)
         else:
             instance = strategy.create(loaded, asked["params"])
-            if asked["level"] == "weights":
-                self._weights(instance, asked)
+            if asked["level"] in ("weights", "shares"):
+                self._vectorised(instance, asked)
             elif asked["level"] == "on_bar":
                 self._on_bar(instance, asked)
             else:
                 self._main(instance.main, self._lookback(instance), asked)
 
-    def _weights(self, instance: strategy.Strategy, asked: contract.Run) -> None:
+    def _vectorised(self, instance: strategy.Strategy, asked: contract.Run) -> None:
         self._exchange.hello(self._lookback(instance))
-        self.asked = instance.weights
+        self.asked = decide = instance.shares if asked["level"] == "shares" else instance.weights
         for chunk in self._exchange.chunks(asked["chunks"]):
             bars = bars_of(chunk, asked["symbols"])
-            decisions = as_decisions(instance.weights(bars), bars)
+            decisions = as_decisions(decide(bars), bars, asked["level"])
             self._exchange.decide(chunk, decisions[chunk.history :])
 
     def _on_bar(self, instance: strategy.Strategy, asked: contract.Run) -> None:

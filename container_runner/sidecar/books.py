@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import contract
 from sidecar.failures import RunError
-from sidecar.keepers import Keeper, OrderKeeper, WeightKeeper, bar_time
+from sidecar.keepers import Kept, bar_time, keeper
 from tapedeck import engine
 from tapedeck.market.actions import Dividend, Split
 from tapedeck.market.block import Block
@@ -38,8 +38,8 @@ class Books:
         asked = {name: value for name, value in manifest["engine"].items() if name != "version"}
         self.settings = engine.EngineSettings(**asked)  # type: ignore[arg-type]  # the manifest's schema is theirs
         self.orders = manifest["level"] == "on_bar"
-        kept = (manifest["symbols"], self.settings, splits, dividends)
-        self._keeper: Keeper = OrderKeeper(*kept) if self.orders else WeightKeeper(*kept)
+        kept = Kept(manifest["symbols"], self.settings, splits, dividends)
+        self._keeper = keeper(manifest["level"], kept)
         self._decisions = hashlib.sha256()
         self._fills: list[engine.Fills] = []
         self._session: list[NDArray[np.int32]] = []

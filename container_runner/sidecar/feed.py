@@ -64,7 +64,7 @@ class Feed:
 
     def check(self, lookback: int, policy: Policy) -> None:
         """Raise `RunError` LIMIT when a chunk with so much history does not fit into the pod."""
-        audited = self._manifest["audit"] is not None and self._manifest["level"] == "weights"
+        audited = self._manifest["audit"] is not None and self._manifest["level"] in ("weights", "shares")
         symbols = self._manifest["symbols"]
         begin = min(self._snapshot.span(symbol)[0] for symbol in symbols)
         before = self._bars(begin, self._chunks[0][0] - timedelta(days=1))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -12,12 +13,23 @@ import contract
 from sidecar.failures import RunError
 from tapedeck import engine
 from tapedeck.engine import order_pass, order_state
+from tapedeck.engine.share_targets import ShareTargets
 from tapedeck.engine.state import actions
 from tapedeck.market.actions import Dividend, Split
 from tapedeck.market.block import Block
 from tapedeck.on_bar import claim
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the books of a run depend on beside bars and decisions."""
+
+    symbols: Sequence[str]
+    settings: engine.EngineSettings
+    splits: Sequence[Split]
+    dividends: Sequence[Dividend]
 
 
 class Keeper(Protocol):
@@ -35,14 +47,8 @@ class Keeper(Protocol):
 class WeightKeeper:
     """Weights: float64, little endian, rows x symbols."""
 
-    def __init__(
-        self,
-        symbols: Sequence[str],
-        settings: engine.EngineSettings,
-        splits: Sequence[Split],
-        dividends: Sequence[Dividend],
-    ) -> None:
-        self._state = engine.start(symbols, settings, splits, dividends)
+    def __init__(self, run: Kept) -> None:
+        self._state = engine.start(run.symbols, run.settings, run.splits, run.dividends)
 
     def book(self, own: Block, sealed: bytes) -> tuple[bytes, engine.StepResult]:
         """Raise `RunError` CODE for an infinite weight, with bar and symbol."""
@@ -58,18 +64,31 @@ class WeightKeeper:
         return engine.finish(self._state)
 
 
+class ShareKeeper:
+    """Target shares: float64, little endian, rows x symbols."""
+
+    def __init__(self, run: Kept) -> None:
+        self._targets = ShareTargets(run.symbols, run.settings, run.splits, run.dividends)
+
+    def book(self, own: Block, sealed: bytes) -> tuple[bytes, engine.StepResult]:
+        """Raise `RunError` CODE for a target that is no number of shares, with bar and symbol."""
+        targets = np.frombuffer(sealed, "<f8").reshape(len(own), len(own.symbols))
+        try:
+            return sealed, self._targets.step(own, targets)
+        except engine.EngineError as error:
+            raise RunError("CODE", str(error)) from error
+
+    def finish(self) -> engine.Closing:
+        """Return the decisions that no bar follows."""
+        return self._targets.finish()
+
+
 class OrderKeeper:
     """Orders: a claim, then records. The same engine that ran inside runs here, and must come to the claim."""
 
-    def __init__(
-        self,
-        symbols: Sequence[str],
-        settings: engine.EngineSettings,
-        splits: Sequence[Split],
-        dividends: Sequence[Dividend],
-    ) -> None:
-        self._state = order_state.new(symbols, settings)
-        self._actions = actions(symbols, splits, dividends)
+    def __init__(self, run: Kept) -> None:
+        self._state = order_state.new(run.symbols, run.settings)
+        self._actions = actions(run.symbols, run.splits, run.dividends)
 
     def book(self, own: Block, sealed: bytes) -> tuple[bytes, engine.StepResult]:
         """Raise `RunError` TAMPERED for orders that no book writes and for another outcome than the claimed one."""
@@ -97,3 +116,11 @@ class OrderKeeper:
 def bar_time(own: Block, row: int) -> str:
     """Return a bar's start, ISO 8601, UTC."""
     return (_EPOCH + timedelta(microseconds=int(own.ts[row]))).isoformat(timespec="minutes")
+
+
+_KEEPERS: dict[str, Callable[[Kept], Keeper]] = {"on_bar": OrderKeeper, "shares": ShareKeeper}
+
+
+def keeper(level: contract.Level, run: Kept) -> Keeper:
+    """Return what keeps the books of a level; what is not named here decides by weights."""
+    return _KEEPERS.get(level, WeightKeeper)(run)

@@ -6,4 +6,4 @@ from typing import Literal
 
 Causality = Literal["by_construction", "audited", "leaked", "unchecked"]
 CUTS = 8  # replays on data that ends early
-LEVELS = ("weights", "main")  # that can look ahead
+LEVELS = ("weights", "shares", "main")  # that can look ahead

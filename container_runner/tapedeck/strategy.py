@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from tapedeck.book import Bar, Book
     from tapedeck.run import Run
 
-RESERVED = ("fields", "lookback", "weights", "on_bar", "main")
-_DECIDES = "weights(self, bars), on_bar(self, bar, book) or main(self, run)"
+RESERVED = ("fields", "lookback", "weights", "shares", "on_bar", "main")
+_DECIDES = "weights(self, bars), shares(self, bars), on_bar(self, bar, book) or main(self, run)"
 
 
 class Strategy:
     """A strategy: its parameters are annotated class attributes, its decisions come from one method.
 
-    Define `weights(bars)` (vectorised: target weights of equity, NaN = leave the position alone), `on_bar(bar, book)`
-    (bar by bar: orders) or `main(run)` (free form). Parameters are set before `__init__` runs, so an `__init__(self)`
-    of your own can use them.
+    Define `weights(bars)` (vectorised: target weights of equity, NaN = leave the position alone), `shares(bars)`
+    (vectorised: target numbers of shares, NaN likewise), `on_bar(bar, book)` (bar by bar: orders) or `main(run)` (free
+    form). Parameters are set before `__init__` runs, so an `__init__(self)` of your own can use them.
     """
 
     fields: ClassVar[Sequence[str]] = FIELDS  # what the strategy reads; nothing else is shipped
@@ -37,6 +37,10 @@ class Strategy:
 
     def weights(self, bars: Bars) -> Any:
         """Return target weights, an array of the shape of `bars`: a row for each bar, a column for each symbol."""
+        raise NotImplementedError(f"{type(self).__name__} decides nothing: define {_DECIDES}")
+
+    def shares(self, bars: Bars) -> Any:
+        """Return the shares to hold, an array of the shape of `bars`, negative for a short."""
         raise NotImplementedError(f"{type(self).__name__} decides nothing: define {_DECIDES}")
 
     def on_bar(self, bar: Bar, book: Book) -> object:

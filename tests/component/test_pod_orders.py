@@ -95,6 +95,30 @@ def test_a_run_by_bars_is_causal_by_construction_and_has_the_laptops_digest_howe
         assert pod.artifact("trades.csv").decode() == done.fills.to_csv(SYMBOLS)
 
 
+def test_target_shares_have_the_laptops_digest(pod: Pod, market: tuple[Path, Snapshot], tmp_path: Path) -> None:
+    head = STRATEGY[: STRATEGY.index("import os")]
+    code = (
+        head
+        + """from tapedeck import Strategy
+
+class Mine(Strategy):
+    fields = ("close",)
+
+    def shares(self, bars):
+        return (bars.close > 100.0) * 100.0
+"""
+    )
+    path = tmp_path / "strategy.py"
+    path.write_text(code)
+    done = laptop.run(path, FolderStore(market[0]))
+    sys.modules.pop("strategy")
+    last = pod.run(manifest(market[1].id, code, level="shares"), code)
+    assert last["type"] == "COMPLETED", last
+    assert pod.result()["result_digest"] == done.result_digest
+    assert pod.result()["causality"] == "unchecked"
+    assert len(done.fills) > 10
+
+
 @pytest.mark.parametrize(
     "made",
     [

@@ -109,7 +109,6 @@ def test_the_base_class_is_known_however_it_was_imported(source: str) -> None:
         (b"class A(Strategy):\n    pass", "NO_STRATEGY", None, "from tapedeck import Strategy"),
         (STRATEGY + STRATEGY.replace("Mine", "Yours"), "TWO_STRATEGIES", 14, "Mine (line 3), Yours (line 14)"),
         (STRATEGY + "def main(run): ...", "TWO_STRATEGIES", 12, "main (line 12)"),
-        (STRATEGY.replace("weights", "shares"), "UNSUPPORTED", 10, "weights(self, bars), on_bar(self, bar, book) or"),
         (STRATEGY.replace("weights", "on_bar"), "BAD_STRATEGY", 10, "def on_bar(self, bar, book)"),
         (STRATEGY + "    def on_bar(self, bar, book): ...", "BAD_STRATEGY", 3, "has weights and on_bar"),
         (STRATEGY.replace("weights", "signal"), "BAD_STRATEGY", 3, "decides nothing: define one of weights"),

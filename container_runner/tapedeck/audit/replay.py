@@ -71,7 +71,7 @@ def audit(record: Record, player: Player, symbols: Sequence[str]) -> Verdict:
 
 def longer(level: str, lookback: int) -> int:
     """Return the history that the second check gives; 0 when there is nothing to check."""
-    return 2 * lookback or (UNTOLD if level == "weights" else 0)
+    return 2 * lookback or (UNTOLD if level in ("weights", "shares") else 0)
 
 
 def warm_up(record: Record, player: Player, symbols: Sequence[str], lookback: int) -> Difference | None:

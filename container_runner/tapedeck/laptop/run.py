@@ -17,6 +17,7 @@ from tapedeck import engine, metrics, source, strategy
 from tapedeck.bars import Array, Bars
 from tapedeck.decisions import DecisionError, as_decisions
 from tapedeck.engine import order_pass, order_state
+from tapedeck.engine.share_targets import ShareTargets
 from tapedeck.engine.state import actions
 from tapedeck.laptop import asked
 from tapedeck.laptop.market import Market
@@ -55,7 +56,8 @@ def run(path: Path, store: ObjectStore, params: Mapping[str, object] | None = No
     plan = prepare(path, store, params or {})
     lookback, decide = plan.load()
     plan.market.load(lookback, plan.wish.adjust)
-    keep = _ByOrders if plan.found.level == "on_bar" else _ByWeights
+    keepers: dict[str, type[_ByWeights | _ByOrders]] = {"on_bar": _ByOrders, "shares": _ByShares}
+    keep = keepers.get(plan.found.level, _ByWeights)
     return _keep_books(plan, keep(plan.market, plan.wish.engine, lookback, decide))
 
 
@@ -103,10 +105,27 @@ class _ByWeights:
     def book(self, block: Block, bars: Bars) -> tuple[bytes, engine.StepResult]:
         """Ask for the decisions on a chunk; return them as they would be sealed, and what they led to."""
         targets = self._decide(bars)[len(bars) - len(block) :]
-        return targets.astype("<f8").tobytes(), engine.step(self._state, block, targets)
+        return targets.astype("<f8").tobytes(), self._step(block, targets)
+
+    def _step(self, block: Block, targets: Array) -> engine.StepResult:
+        return engine.step(self._state, block, targets)
 
     def finish(self) -> engine.Closing:
         return engine.finish(self._state)
+
+
+class _ByShares(_ByWeights):
+    """The books of what decides by shares."""
+
+    def __init__(self, market: Market, settings: engine.EngineSettings, lookback: int, decide: Decide) -> None:
+        super().__init__(market, settings, lookback, decide)
+        self._targets = ShareTargets(market.symbols, settings, market.splits, market.dividends)
+
+    def _step(self, block: Block, targets: Array) -> engine.StepResult:
+        return self._targets.step(block, targets)
+
+    def finish(self) -> engine.Closing:
+        return self._targets.finish()
 
 
 class _ByOrders:
@@ -178,22 +197,23 @@ def _strategy(path: Path, found: Inspection, values: dict[str, Any], dataset: st
     lookback = int(instance.lookback()) if instance else 0
     if lookback < 0:
         raise ValueError(f"lookback() returned {lookback}: it is a number of bars, 0 or more")
-    if instance and found.level == "weights":
-        return lookback, partial(_vectorised, instance)
+    if instance and found.level in ("weights", "shares"):
+        return lookback, partial(_vectorised, instance, found.level)
     if instance and found.level == "on_bar":
         return lookback, instance.on_bar
     main = instance.main if instance else loaded
     return lookback, lambda bars: _free(main, bars, values, dataset)
 
 
-def _vectorised(instance: strategy.Strategy, bars: Bars) -> Array:
-    value = instance.weights(bars)
+def _vectorised(instance: strategy.Strategy, level: str, bars: Bars) -> Array:
+    method = instance.shares if level == "shares" else instance.weights
+    value = method(bars)
     try:
-        return as_decisions(value, bars)
+        return as_decisions(value, bars, level)
     except DecisionError as error:
-        place = source.where(instance.weights)
+        place = source.where(method)
         if place:
-            error.add_note(f"returned by weights(self, bars), line {place.line} of {place.file}")
+            error.add_note(f"returned by {level}(self, bars), line {place.line} of {place.file}")
         raise
 
 

@@ -12,9 +12,8 @@ from tapedeck.submission.errors import SubmissionError
 from tapedeck.submission.inspection import Level, Parameter
 from tapedeck.suggest import did_you_mean
 
-TAKES: dict[Level, str] = {"weights": "bars", "on_bar": "bar, book", "main": "run"}
-NOT_YET = ("shares",)
-WAYS = "weights(self, bars), on_bar(self, bar, book) or main(self, run)"
+TAKES: dict[Level, str] = {"weights": "bars", "shares": "bars", "on_bar": "bar, book", "main": "run"}
+WAYS = "weights(self, bars), shares(self, bars), on_bar(self, bar, book) or main(self, run)"
 HOW = f"derive one class from tapedeck.Strategy with {WAYS}, or define main(run)"
 
 
@@ -42,7 +41,7 @@ class _Class:
 def find(trees: list[tuple[Cell, ast.Module]]) -> Found:
     """Return the only strategy of a submission.
 
-    Raises `SubmissionError` NO_STRATEGY, TWO_STRATEGIES, BAD_STRATEGY, BAD_FIELDS, BAD_PARAMETER or UNSUPPORTED.
+    Raises `SubmissionError` NO_STRATEGY, TWO_STRATEGIES, BAD_STRATEGY, BAD_FIELDS or BAD_PARAMETER.
     """
     statements = [(cell, node) for cell, tree in trees for node in tree.body]
     classes, lookalike = _strategy_classes(statements)
@@ -114,10 +113,6 @@ def _lineage(leaf: _Class, classes: dict[str, _Class]) -> list[_Class]:
 def _level(methods: dict[str, tuple[Cell, ast.FunctionDef]], leaf: _Class) -> Level:
     have = [level for level in TAKES if level in methods]
     line, cell = leaf.node.lineno, leaf.cell.number
-    for name in NOT_YET:
-        if name in methods:
-            message = f"{leaf.place}: {name} is not supported yet; {WAYS} are."
-            raise SubmissionError("UNSUPPORTED", message, line=methods[name][1].lineno, cell=methods[name][0].number)
     if not have:
         message = f"{leaf.place} decides nothing: define one of {WAYS}."
         raise SubmissionError("BAD_STRATEGY", message, line=line, cell=cell)
@@ -146,7 +141,7 @@ def _takes(function: ast.FunctionDef, count: int) -> bool:
 
 
 def _check_names(declared: dict[str, Parameter], leaf: _Class) -> None:
-    taken = {*TAKES, *NOT_YET, "lookback"}.intersection(declared)
+    taken = {*TAKES, "lookback"}.intersection(declared)
     if taken:
         message = f"{leaf.place}: a parameter cannot be named {', '.join(sorted(taken))}: the platform calls that."
         raise SubmissionError("BAD_PARAMETER", message, line=leaf.node.lineno, cell=leaf.cell.number)

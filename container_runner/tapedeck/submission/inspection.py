@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Literal, TypedDict
 
 Kind = Literal["script", "notebook", "zip"]
-Level = Literal["weights", "on_bar", "main"]
+Level = Literal["weights", "shares", "on_bar", "main"]
 Scalar = int | float | str | bool
 
 
