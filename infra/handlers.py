@@ -65,7 +65,14 @@ class Handlers:
         self._log_in = log_in(around.foundation.database)
 
     def _function(
-        self, id: str, *, timeout: int, memory: int, environment: dict[str, str], statements: Statements
+        self,
+        id: str,
+        *,
+        timeout: int,
+        memory: int,
+        environment: dict[str, str],
+        statements: Statements,
+        disk: int = 512,
     ) -> PlatformFunction:
         return PlatformFunction(
             self._scope,
@@ -76,6 +83,7 @@ class Handlers:
             memory=memory,
             environment=environment,
             statements=statements,
+            disk=disk,
         )
 
     def api(self) -> PlatformFunction:
@@ -167,7 +175,7 @@ class Handlers:
             *write(self._market, "*"),
             *list_keys(self._market),
         ]
-        return self._function("Ingest", timeout=900, memory=3008, environment=told, statements=may)
+        return self._function("Ingest", timeout=900, memory=3008, environment=told, statements=may, disk=4096)
 
     def credentials(self) -> PlatformFunction:
         """Gives a sidecar one hour's credentials for its own attempt."""

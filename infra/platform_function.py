@@ -33,7 +33,7 @@ class Workshop:
 
 
 class PlatformFunction(Construct):
-    """The function `functions/NAME.py`, whose `handler` Lambda calls; `timeout` in seconds, `memory` in MiB."""
+    """The function `functions/NAME.py`, whose `handler` Lambda calls; `timeout` in seconds, memory and disk in MiB."""
 
     def __init__(
         self,
@@ -46,6 +46,7 @@ class PlatformFunction(Construct):
         memory: int,
         environment: Mapping[str, str],
         statements: Sequence[iam.PolicyStatement],
+        disk: int = 512,
     ) -> None:
         super().__init__(scope, id)
         settings = workshop.settings
@@ -81,6 +82,7 @@ class PlatformFunction(Construct):
             log_group=log,
             timeout=cdk.Duration.seconds(timeout),
             memory_size=memory,
+            ephemeral_storage_size=cdk.Size.mebibytes(disk),
             tracing=lambda_.Tracing.ACTIVE,
             vpc=workshop.network.vpc,
             vpc_subnets=workshop.network.functions,

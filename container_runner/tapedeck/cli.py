@@ -1,5 +1,5 @@
-"""The command line: on this machine ``tapedeck run FILE --data FOLDER``, ``tapedeck check FILE``; on a platform
-``tapedeck submit FILE``, ``jobs``, ``logs``, ``report`` and ``cancel`` (`tapedeck.remote`).
+"""The command line: on this machine ``tapedeck run FILE --data FOLDER``, ``check FILE`` and ``data`` (`tapedeck.data`);
+on a platform ``tapedeck submit FILE``, ``jobs``, ``logs``, ``report`` and ``cancel`` (`tapedeck.remote`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from tapedeck.data import cli as data
 from tapedeck.submission import SubmissionError, inspect_source
 
 try:
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if asked.command in ("run", "check"):
             return _check(asked) if asked.command == "check" else _run(asked)
-        return remote.act(asked)
+        return data.act(asked) if asked.command == "data" else remote.act(asked)
     except SubmissionError as error:
         print(error, file=sys.stderr)
         return 2
@@ -65,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("file", type=Path)
     check.add_argument("--data", type=Path, help="folder with datasets: run the file in this process and audit it")
     check.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="override a parameter")
+    data.add_commands(commands)
     if remote:
         remote.add_commands(commands, _param)
     return parser

@@ -25,7 +25,7 @@ from backtest.cloud import clients
 from backtest.ingest.drop import Drop
 from backtest.store import Store
 from functions import ingest as function
-from tapedeck.market import adjust, publish, reader, snapshot
+from tapedeck.market import adjust, reader, snapshot
 from tapedeck.market.store import FolderStore, S3Store
 
 ROOT = Path(__file__).parents[2]
@@ -228,6 +228,19 @@ def test_what_fails_for_our_reasons_comes_back_and_ends_the_same(bench: Bench, m
     assert row and row.id == bench.status("equities-1d/a.csv")["snapshot"]
 
 
+def test_the_data_owner_states_what_a_bad_row_does(bench: Bench) -> None:
+    rows = HEADER + "A,2020-01-02,1,1,1,1,5\nA,2020-01-03,1,1,0,1,5\n"
+    assert bench.drop("equities-1d/a.csv", rows)["status"] == "REFUSED"
+    stated = bench.drop("equities-1d/policy.json", '{"bad_rows": "quarantine"}')
+    assert (stated["status"], stated["bad_rows"]) == ("STATED", "quarantine")
+    answer = bench.drop("equities-1d/a.csv", rows)
+    assert (answer["status"], answer["rows"], answer["finding_counts"]) == ("INGESTED", 1, {"price": 1})
+    assert (answer["findings"][0]["line"], answer["bad_rows"]) == (3, "quarantine")
+    assert bench.drop("equities-1d-other/a.csv", rows)["status"] == "REFUSED"
+    assert bench.drop("equities-1d/policy.json", '{"bad_rows": "keep"}')["problems"][0]["code"] == "policy"
+    assert bench.drop("equities-1d/b.csv", rows)["problems"][0]["code"] == "policy"
+
+
 def test_s3s_test_message_is_taken_for_what_it_is(bench: Bench) -> None:
     assert bench.deliver({"Service": "Amazon S3", "Event": "s3:TestEvent"}) == []
 
@@ -275,17 +288,18 @@ def test_a_reader_sees_the_old_snapshot_until_the_new_one_is_whole(
 ) -> None:
     before = bench.drop("equities-1d/a.csv", HEADER + "A,2020-01-02,1,1,1,1,5\n")["snapshot"]
     seen = []
-    real = publish.put_all
+    real = S3Store.put
 
-    def watching(store: S3Store, objects: Any) -> Any:
-        done = real(store, objects)
-        at = bench.latest("equities-1d")
-        seen.append((at.id, close(bench, at, "A", date(2020, 1, 2))))
+    def watching(store: S3Store, key: str, body: bytes, if_absent: bool = False) -> str | None:
+        done = real(store, key, body, if_absent)
+        if store.bucket == "market":
+            at = bench.latest("equities-1d")
+            seen.append((at.id, close(bench, at, "A", date(2020, 1, 2))))
         return done
 
-    monkeypatch.setattr(publish, "put_all", watching)
+    monkeypatch.setattr(S3Store, "put", watching)
     bench.drop("equities-1d/b.csv", HEADER + "A,2020-01-02,2,2,2,2,5\n")
-    assert seen == [(before, 1.0)] * 2
+    assert seen == [(before, 1.0)] * 3  # a month, a leaf, the root
 
 
 def test_the_s3_store_swaps_only_what_it_expects(bench: Bench) -> None:

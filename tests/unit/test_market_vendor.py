@@ -42,7 +42,7 @@ def zipped(members: dict[str, bytes | str]) -> bytes:
 def values(reading: Reading, symbol: str) -> dict[str, dict[str, list[float]]]:
     assert reading.problems.shown == []
     out = {}
-    for name, month in reading.series[symbol].months().items():
+    for name, month in reading.series[symbol].months.items():
         scale = dict.fromkeys(COLUMNS, month.price_scale) | {"ts": 0, "volume": month.volume_scale}
         out[name] = {column: [value / 10 ** scale[column] for value in month.columns[column]] for column in COLUMNS}
     return out

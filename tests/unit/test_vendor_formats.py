@@ -40,7 +40,7 @@ DATABENTO = "ts_event,rtype,publisher_id,instrument_id,open,high,low,close,volum
 
 def columns(reading: Reading, symbol: str) -> dict[str, list[float]]:
     assert reading.problems.shown == []
-    (month,) = reading.series[symbol].months().values()
+    (month,) = reading.series[symbol].months.values()
     scale = dict.fromkeys(COLUMNS, month.price_scale) | {"ts": 0, "volume": month.volume_scale}
     return {column: [value / 10 ** scale[column] for value in month.columns[column]] for column in COLUMNS}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import TypeVar
 
@@ -19,31 +19,48 @@ from tapedeck.market.vendor.reading import Actions, Reading
 Action = TypeVar("Action", Split, Dividend)
 
 
-def changes(
-    store: ObjectStore, base: Snapshot | None, reading: Reading, read: Mapping[str, Mapping[str, Month]]
-) -> dict[str, Change]:
-    """Return the changes that a reading makes to `base`; `read` holds its series' months by symbol and name.
+def changes(store: ObjectStore, base: Snapshot | None, reading: Reading) -> dict[str, Change]:
+    """Return the changes that a reading makes to `base`; their months are merged as they are asked for.
 
-    Raises EncodingError when old and new bars of a month do not fit a common scale, DataError for a damaged old month.
+    Asking raises EncodingError when old and new bars do not fit a common scale, DataError for a damaged old month.
     """
-    named = sorted({*read, *reading.actions, *reading.names})
+    named = sorted({*reading.series, *reading.actions, *reading.names})
     leaves = base.leaves(symbol for symbol in named if symbol in base.entries) if base else {}
-    held = [
-        months.wanted(reading.dataset.name, leaves[symbol], name)
-        for symbol in named
-        if symbol in leaves
-        for name, month in read.get(symbol, {}).items()
-        if name in leaves[symbol].months and leaves[symbol].months[name].digest != encoding.digest(month)
-    ]
-    merged = {symbol: dict(by_name) for symbol, by_name in read.items()}
-    for want, month in months.load(store, held):
-        merged[want.symbol][want.name] = upsert(month, read[want.symbol][want.name])
     return {
         symbol: _change(
-            leaves.get(symbol), merged.get(symbol, {}), reading.actions.get(symbol), reading.names.get(symbol)
+            leaves.get(symbol),
+            _Merged(store, reading.dataset.name, leaves.get(symbol), _months(reading, symbol)),
+            reading.actions.get(symbol),
+            reading.names.get(symbol),
         )
         for symbol in named
     }
+
+
+def _months(reading: Reading, symbol: str) -> Mapping[str, Month]:
+    series = reading.series.get(symbol)
+    return series.months if series else {}
+
+
+class _Merged(Mapping[str, Month]):
+    """A symbol's new months, each on top of the old one where the leaf has another."""
+
+    def __init__(self, store: ObjectStore, dataset: str, leaf: Leaf | None, read: Mapping[str, Month]) -> None:
+        self._store, self._dataset, self._leaf, self._read = store, dataset, leaf, read
+
+    def __getitem__(self, name: str) -> Month:
+        month = self._read[name]
+        old = self._leaf.months.get(name) if self._leaf else None
+        if self._leaf is None or old is None or old.digest == encoding.digest(month):
+            return month
+        ((_, held),) = months.load(self._store, [months.wanted(self._dataset, self._leaf, name)])
+        return upsert(held, month)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read)
+
+    def __len__(self) -> int:
+        return len(self._read)
 
 
 def upsert(old: Month, new: Month) -> Month:

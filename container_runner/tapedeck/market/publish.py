@@ -14,12 +14,15 @@ from tapedeck.market.encoding import Month
 from tapedeck.market.errors import PublishConflictError
 from tapedeck.market.leaf import Leaf, MonthRef, Place
 from tapedeck.market.snapshot import Entry, Snapshot
-from tapedeck.market.store import ObjectStore, put_all
+from tapedeck.market.store import ObjectStore, for_each, put_all
 
 
 @dataclass(frozen=True)
 class Change:
-    """What becomes different for a symbol: whole months by name, and actions and names where they are not None."""
+    """What becomes different for a symbol: whole months by name, and actions and names where they are not None.
+
+    Each month is asked for once, by one of several threads, and not kept: a mapping may make them as it goes.
+    """
 
     months: Mapping[str, Month] = field(default_factory=dict)
     splits: tuple[Split, ...] | None = None
@@ -45,12 +48,8 @@ def publish(
     Raises PublishConflictError when it does not; what was written then is unreferenced and harmless. Content that was
     withdrawn is not published again: WithdrawnSnapshotError.
     """
-    calendar = calendars.get(dataset.calendar)
     old = base.leaves(symbol for symbol in changes if symbol in base.entries) if base else {}
-    leaves = {
-        symbol: _changed(old.get(symbol, Leaf(layout.check_symbol(symbol))), change, calendar)
-        for symbol, change in changes.items()
-    }
+    leaves, written = _put_months(store, dataset, old, changes)
     entries = dict(base.entries) if base else {}
     entries |= {symbol: Entry(leaf.digest(), leaf.first, leaf.last) for symbol, leaf in leaves.items()}
     root = snapshot.root_bytes(dataset, entries)
@@ -60,14 +59,14 @@ def publish(
         return Published(base, 0)
     history.check_not_withdrawn(store, dataset.name, snapshot_id)
 
-    written = _put_months(store, dataset.name, old, leaves, changes)
-    put_all(store, [_leaf_object(dataset.name, leaf) for leaf in written.leaves])
+    new = [leaf for symbol, leaf in leaves.items() if symbol not in old or old[symbol].digest() != leaf.digest()]
+    put_all(store, [_leaf_object(dataset.name, leaf) for leaf in new])
     store.put(layout.snapshot_root_key(dataset.name, snapshot_id), root)
     if not _point(store, dataset.name, snapshot_id, base.id if base else None):
         raise PublishConflictError(f"{dataset.name} has another latest snapshot than {base.id if base else None}")
     made = snapshot.parse(store, dataset.name, snapshot_id, root)
     history.record(store, made)
-    return Published(made, written.months)
+    return Published(made, written)
 
 
 def _point(store: ObjectStore, dataset: str, snapshot_id: str, before: str | None) -> bool:
@@ -78,41 +77,37 @@ def _point(store: ObjectStore, dataset: str, snapshot_id: str, before: str | Non
     return swapped or (before is None and store.swap(key, pointer, snapshot.NOTHING))
 
 
-@dataclass(frozen=True)
-class _Written:
-    leaves: list[Leaf]
-    months: int
-
-
 def _put_months(
-    store: ObjectStore, dataset: str, old: Mapping[str, Leaf], new: Mapping[str, Leaf], changes: Mapping[str, Change]
-) -> _Written:
-    """Write the months whose content is new; return the leaves that differ, with the places of all their months."""
-    fresh = [
-        (symbol, name)
+    store: ObjectStore, dataset: layout.Dataset, old: Mapping[str, Leaf], changes: Mapping[str, Change]
+) -> tuple[dict[str, Leaf], int]:
+    """Write the months whose content is new, a few at a time; return the leaves with the changes, and their number."""
+    calendar = calendars.get(dataset.calendar)
+    leaves = {
+        symbol: _changed(old.get(symbol, Leaf(layout.check_symbol(symbol))), change)
         for symbol, change in changes.items()
-        for name in change.months
-        if symbol not in old or old[symbol].months.get(name) != new[symbol].months[name]
-    ]
-    bodies = [encoding.encode(changes[symbol].months[name]) for symbol, name in fresh]
-    keys = [layout.month_name_key(dataset, symbol, name) for symbol, name in fresh]
-    versions = put_all(store, list(zip(keys, bodies, strict=True)))
+    }
+    refs: dict[str, dict[str, MonthRef]] = {}
     places: dict[str, dict[str, Place]] = {}
-    for (symbol, name), body, version in zip(fresh, bodies, versions, strict=True):
-        places.setdefault(symbol, {})[name] = Place(version, len(body))
-    changed = [
-        replace(leaf, places={**leaf.places, **places.get(symbol, {})})
-        for symbol, leaf in new.items()
-        if symbol not in old or old[symbol].digest() != leaf.digest()
-    ]
-    return _Written(changed, len(fresh))
+
+    def put(asked: tuple[str, str]) -> None:
+        symbol, name = asked
+        month = changes[symbol].months[name]
+        refs.setdefault(symbol, {})[name] = ref = _reference(month, calendar)
+        if leaves[symbol].months.get(name) != ref:
+            body = encoding.encode(month)
+            version = store.put(layout.month_name_key(dataset.name, symbol, name), body)
+            places.setdefault(symbol, {})[name] = Place(version, len(body))
+
+    for_each(put, [(symbol, name) for symbol, change in changes.items() for name in change.months])
+    for symbol, leaf in leaves.items():
+        months = dict(sorted({**leaf.months, **refs.get(symbol, {})}.items()))
+        leaves[symbol] = replace(leaf, months=months, places={**leaf.places, **places.get(symbol, {})})
+    return leaves, sum(map(len, places.values()))
 
 
-def _changed(leaf: Leaf, change: Change, calendar: Calendar) -> Leaf:
-    months = {name: _reference(month, calendar) for name, month in change.months.items()}
+def _changed(leaf: Leaf, change: Change) -> Leaf:
     return replace(
         leaf,
-        months=dict(sorted({**leaf.months, **months}.items())),
         splits=leaf.splits if change.splits is None else tuple(sorted(change.splits)),
         dividends=leaf.dividends if change.dividends is None else tuple(sorted(change.dividends)),
         names=leaf.names if change.names is None else change.names,

@@ -7,14 +7,17 @@ import hashlib
 import os
 import tempfile
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 THREADS = 16
+_BATCH = 1024  # items that wait in a pool at once
 _AHEAD = 32  # bodies that may wait in memory for their reader
+
+Item = TypeVar("Item")
 
 
 class ObjectStore(Protocol):
@@ -55,6 +58,14 @@ def put_all(store: ObjectStore, objects: Sequence[tuple[str, bytes]]) -> list[st
         return []
     with ThreadPoolExecutor(THREADS, thread_name_prefix="put") as pool:
         return list(pool.map(lambda pair: store.put(*pair), objects))
+
+
+def for_each(work: Callable[[Item], None], items: Sequence[Item]) -> None:
+    """Do the work for each item by a few threads, as many at a time as there are. The first error ends it."""
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="each") as pool:
+        for start in range(0, len(items), _BATCH):
+            for _ in pool.map(work, items[start : start + _BATCH]):
+                pass
 
 
 def _get(store: ObjectStore, key: str, version: str | None) -> bytes | None:

@@ -8,20 +8,36 @@ from typing import Protocol
 
 from backtest import layout
 from backtest.errors import PlatformError
-from backtest.ingest import report
+from backtest.ingest import policy, report
 from backtest.ingest.drop import Drop
 from backtest.ingest.report import Report
-from tapedeck.market import merge, snapshot
 from tapedeck.market.errors import DatasetNameError, EncodingError, PublishConflictError, WithdrawnSnapshotError
-from tapedeck.market.publish import Published, publish
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import ObjectStore
 from tapedeck.market.vendor import drop as vendor_drop
+from tapedeck.market.vendor.accept import accept
 from tapedeck.market.vendor.problems import Problem
-from tapedeck.market.vendor.reading import Reading
 
 MAX_BYTES = 512 * 2**20  # of a dropped object
-_TRIES = 8  # against others that publish at the same time
+
+
+_CODES: dict[type[Exception], str] = {
+    DatasetNameError: "name",
+    policy.PolicyError: "policy",
+    EncodingError: "number",
+    WithdrawnSnapshotError: "withdrawn",
+}
+
+
+class _RefusedError(Exception):
+    """Nothing is taken of the drop."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+    def answer(self, drop: Drop) -> Report:
+        return report.refused(drop, [Problem(drop.key, None, self.code, str(self))], 1)
 
 
 class Snapshots(Protocol):
@@ -59,37 +75,30 @@ def _answered(vendor: ObjectStore, status: str, drop: Drop) -> bool:
 def _take(vendor: ObjectStore, market: ObjectStore, snapshots: Snapshots, drop: Drop) -> Report:
     try:
         dataset, path = drop.place()
-    except DatasetNameError as error:
-        return _refused(drop, "name", str(error))
-    if drop.size > MAX_BYTES:
-        return _refused(drop, "size", f"{drop.size:,} bytes are more than {MAX_BYTES:,}: drop it in parts")
-    try:
-        body = vendor.get(drop.key, drop.version)
-    except KeyError:
-        return _refused(drop, "gone", "the object was deleted before it was read")
-    reading = vendor_drop.read(dataset, path, body)
-    if reading.problems.count:
-        return report.refused(drop, reading.problems.shown, reading.problems.count)
-    try:
-        published = _publish(market, reading)
-    except (EncodingError, WithdrawnSnapshotError) as error:
-        return _refused(drop, "number" if isinstance(error, EncodingError) else "withdrawn", str(error))
+        body = _body(vendor, drop)
+        if path == policy.NAME:
+            return report.stated(drop, policy.parse(body))
+        reading = vendor_drop.read(dataset, path, body, bad_rows=policy.read(vendor, dataset.name))
+        if reading.problems.count:
+            return report.refused(drop, reading.problems.shown, reading.problems.count)
+        published = accept(market, reading)
+    except _RefusedError as error:
+        return error.answer(drop)
+    except PublishConflictError as error:
+        raise PlatformError(f"others kept publishing {dataset.name}") from error
+    except tuple(_CODES) as error:
+        return _RefusedError(_CODES[type(error)], str(error)).answer(drop)
     _list(snapshots, published.snapshot)
     return report.ingested(drop, reading, published)
 
 
-def _publish(market: ObjectStore, reading: Reading) -> Published:
-    """Publish on top of the latest snapshot, and again on top of the next one when another was faster."""
-    months = {symbol: series.months() for symbol, series in reading.series.items()}
-    for _ in range(_TRIES):
-        held = snapshot.latest(market, reading.dataset.name)
-        base = snapshot.load(market, reading.dataset.name, held) if held else None
-        changes = merge.changes(market, base, reading, months)
-        try:
-            return publish(market, reading.dataset, base, changes)
-        except PublishConflictError:
-            continue
-    raise PlatformError(f"others kept publishing {reading.dataset.name}")
+def _body(vendor: ObjectStore, drop: Drop) -> bytes:
+    if drop.size > MAX_BYTES:
+        raise _RefusedError("size", f"{drop.size:,} bytes are more than {MAX_BYTES:,}: drop it in parts")
+    try:
+        return vendor.get(drop.key, drop.version)
+    except KeyError:
+        raise _RefusedError("gone", "the object was deleted before it was read") from None
 
 
 def _list(snapshots: Snapshots, published: Snapshot) -> None:
@@ -102,7 +111,3 @@ def _list(snapshots: Snapshots, published: Snapshot) -> None:
             first_session=min(first for first, _ in spans),
             last_session=max(last for _, last in spans),
         )
-
-
-def _refused(drop: Drop, code: str, message: str) -> Report:
-    return report.refused(drop, [Problem(drop.key, None, code, message)], 1)

@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime
 from tapedeck.market import encoding
 from tapedeck.market.errors import EncodingError
 from tapedeck.market.vendor import polygon
+from tapedeck.market.vendor.bar import Tick
 from tapedeck.market.vendor.reading import Reading
-from tapedeck.market.vendor.series import Tick
 from tapedeck.market.vendor.tabular import Fields, Layout
 
 _NAMES = {

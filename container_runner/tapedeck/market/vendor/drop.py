@@ -17,7 +17,7 @@ from tapedeck.market.errors import DatasetNameError
 from tapedeck.market.layout import Dataset
 from tapedeck.market.vendor import binance, databento, derive, lean, parquet, plain, polygon, tabular
 from tapedeck.market.vendor.problems import TooManyProblemsError
-from tapedeck.market.vendor.reading import Reading
+from tapedeck.market.vendor.reading import HELD_ROWS, BadRows, Reading
 from tapedeck.market.vendor.source import Room, TooLargeError, head, metered
 
 MAX_BYTES = 2**30  # unpacked, all members together
@@ -31,21 +31,30 @@ _FOLDERS: dict[str, Callable[[Reading, str, str, Iterable[str]], None]] = {
 _LEAN_BARS = {"daily": "1d", "hour": "1h", "minute": "1m"}
 
 
-def read(dataset: Dataset, path: str, body: bytes | BinaryIO, *, max_bytes: int | None = None) -> Reading:
+def read(
+    dataset: Dataset,
+    path: str,
+    body: bytes | BinaryIO,
+    *,
+    bad_rows: BadRows = "reject",
+    max_bytes: int | None = None,
+    held_rows: int = HELD_ROWS,
+) -> Reading:
     """Return what a dropped file says; bad content is its `problems`, never an exception.
 
     `path` is the file's name below `incoming/{dataset}/`; names and first characters tell the formats apart. `body` is
-    its bytes, or a stream that can seek. `max_bytes` (default `MAX_BYTES`) is how much it may unpack to.
+    its bytes, or a stream that can seek. `max_bytes` (default `MAX_BYTES`) is how much it may unpack to; past
+    `held_rows` rows are spilled to a temporary file, so that memory does not grow with the drop.
     """
-    reading = Reading(dataset)
+    reading = Reading(dataset, bad_rows, held_rows)
     file = io.BytesIO(body) if isinstance(body, bytes) else body
     try:
         _Opener(reading, Room(max_bytes or MAX_BYTES)).open(PurePosixPath(path), path, file)
+        reading.close()
     except TooManyProblemsError:
         pass  # they stand in the reading
     except TooLargeError as error:
         reading.problems.add(path, None, "size", str(error))
-    reading.close()
     if not reading.problems.count:
         _derive(reading)
     return reading
@@ -135,13 +144,13 @@ class _Opener:
 
     def _text(self, path: PurePosixPath, shown: str, file: io.BufferedReader, *, in_zip: bool = False) -> None:
         digit = head(file)[:1].isdigit()
-        lines = io.TextIOWrapper(file, "utf-8-sig", newline="")
         folder = _FOLDERS.get(path.parent.name)
-        if folder:
-            folder(self._reading, shown, path.stem, lines)
-        elif binance.NAME.fullmatch(path.name):
-            binance.read(self._reading, shown, path.name, lines)
-        elif in_zip and digit:
-            lean.read_bars(self._reading, shown, path.name, lines)
-        else:
-            tabular.read(self._reading, shown, path.stem, lines, _layout)
+        with io.TextIOWrapper(file, "utf-8-sig", newline="") as lines:
+            if folder:
+                folder(self._reading, shown, path.stem, lines)
+            elif binance.NAME.fullmatch(path.name):
+                binance.read(self._reading, shown, path.name, lines)
+            elif in_zip and digit:
+                lean.read_bars(self._reading, shown, path.name, lines)
+            else:
+                tabular.read(self._reading, shown, path.stem, lines, _layout)

@@ -15,8 +15,8 @@ from functools import lru_cache
 from tapedeck.market import encoding, layout
 from tapedeck.market.errors import CalendarError, EncodingError
 from tapedeck.market.vendor import derive
+from tapedeck.market.vendor.bar import Rounded, Tick
 from tapedeck.market.vendor.reading import Reading
-from tapedeck.market.vendor.series import Rounded, Tick
 
 _MINUTE_NAME = re.compile(r"([0-9]{8})_([a-z0-9.]+)_minute_trade\.csv", re.ASCII)
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)

@@ -1,8 +1,12 @@
-"""What is wrong with a vendor's file, with file and line; any problem refuses the whole drop."""
+"""What is wrong with a vendor's file, with file and line.
+
+A problem refuses the whole drop. A finding does not: a row that the dataset's policy holds back, or that looks odd.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 SHOWN = 100
 
@@ -37,3 +41,17 @@ class Problems:
             self.shown.append(Problem(file, line, code, message))
         if self.count >= self.STOP:
             raise TooManyProblemsError(f"{self.count:,} problems")
+
+
+@dataclass
+class Findings:
+    """The findings of a drop by code; the first `SHOWN` are kept, the rest counted."""
+
+    shown: list[Problem] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, found: Problem) -> None:
+        """Note a finding."""
+        self.counts[found.code] += 1
+        if len(self.shown) < SHOWN:
+            self.shown.append(found)

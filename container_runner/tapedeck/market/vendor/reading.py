@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Literal
 
 from tapedeck.market import calendar as calendars
 from tapedeck.market.actions import Dividend, Split
 from tapedeck.market.calendar import MINUTE_US, Calendar
-from tapedeck.market.errors import CalendarError, EncodingError
+from tapedeck.market.errors import CalendarError
 from tapedeck.market.layout import Dataset
-from tapedeck.market.vendor.problems import Problems
-from tapedeck.market.vendor.series import Rounded, Row, Series, Tick, faults
+from tapedeck.market.vendor.bar import Rounded, Row, Tick, faults, two_scales
+from tapedeck.market.vendor.cells import Spill
+from tapedeck.market.vendor.problems import Findings, Problem, Problems
+from tapedeck.market.vendor.series import Series
+
+BadRows = Literal["reject", "quarantine"]
+HELD_ROWS = 2_000_000  # in memory, before they are spilled to a file: some 170 MB
 
 
 @dataclass(frozen=True)
@@ -28,15 +34,21 @@ class Actions:
 
 @dataclass
 class Reading:
-    """The collector that the formats write to."""
+    """The collector that the formats write to. `bad_rows`: what a row whose prices cannot be does to the drop."""
 
     dataset: Dataset
+    bad_rows: BadRows = "reject"
+    held_rows: int = HELD_ROWS
     series: dict[str, Series] = field(default_factory=dict)
     actions: dict[str, Actions] = field(default_factory=dict)
     names: dict[str, tuple[tuple[date, str], ...]] = field(default_factory=dict)
     problems: Problems = field(default_factory=Problems)
+    findings: Findings = field(default_factory=Findings)  # "price", "conflict": held back; "two-scales": told only
     left_out: Counter[str] = field(default_factory=Counter)  # rows by reason
     _starts: dict[date, range] = field(default_factory=dict, repr=False)
+    _files: dict[str, int] = field(default_factory=dict, repr=False)
+    _held: int = 0
+    _spill: Spill | None = field(default=None, repr=False)
 
     @property
     def calendar(self) -> Calendar:
@@ -55,29 +67,25 @@ class Reading:
     ) -> None:
         """Take a bar that starts at (exchange-local date, minutes after local midnight).
 
-        A bar that is not on the calendar's grid is left out and counted; one whose numbers cannot be is a problem.
-        Of daily bars the minutes say nothing.
+        A bar that is not on the calendar's grid is left out and counted; one whose numbers cannot be is a problem, or
+        held back where the policy is "quarantine". Of daily bars the minutes say nothing.
         """
         fault = faults(ticks)
         if fault:
-            self.problems.add(file, line, "price", f"{symbol}: {fault}")
+            self._bad(file, line, "price", f"{symbol}: {fault}")
             return
-        day, minutes = at
-        starts = self._starts.get(day)
-        if starts is None:
-            starts = self._starts[day] = self._grid(day)
-        if not starts:
-            self.left_out["no session"] += 1
+        ts = self._place(at)
+        if ratio := two_scales(ticks):
+            self._two_scales(Problem(file, line, "two-scales", symbol), at, ratio, kept=ts is not None)
+        if ts is None:
             return
-        ts = starts[0] if self.dataset.bar == "1d" else self.calendar.to_utc(day, minutes)
-        if ts not in starts:
-            self.left_out["outside of the session"] += 1
-            return
-        series = self.series.setdefault(symbol, Series(symbol))
-        try:
-            series.add(Row(day, ts, ticks, file, line, adjusted))
-        except EncodingError as error:
-            self.problems.add(file, line, "number", f"{symbol}: {error}")
+        series = self.series.get(symbol)
+        if series is None:
+            series = self.series[symbol] = Series(symbol)
+        series.add(Row(at[0], ts, ticks, file, line, adjusted), self._files.setdefault(file, len(self._files)))
+        self._held += 1
+        if self._held >= self.held_rows:
+            self._spill_all()
 
     def moment(self, ts: int) -> tuple[date, int]:
         """Return exchange-local date and minutes after midnight of us UTC."""
@@ -86,10 +94,60 @@ class Reading:
 
     def close(self) -> None:
         """Sort and check each symbol's bars as a whole; a drop that says nothing is a problem."""
-        for series in self.series.values():
-            series.close(self.problems)
+        if self._spill:
+            self._spill_all()
+        for symbol in list(self.series):
+            self._close(symbol)
         if not (self.series or self.actions or self.names or self.problems.count):
             self.problems.add("", None, "empty", f"no bar of {self.dataset.name}'s calendar is in it")
+
+    def _close(self, symbol: str) -> None:
+        series, files = self.series[symbol], list(self._files)
+        for folded in series.close(self._spill, hold_back=self.bad_rows == "quarantine", bars=self._bars):
+            for (file, line), (other, before) in folded.conflicts:
+                message = f"{symbol} has another bar of this time in {files[other]}, line {before}"
+                self._bad(files[file], line, "conflict", message)
+            for (file, line), name in folded.unfit:
+                message = f"{symbol}: {name} does not fit 2**53 at the decimals that others of its month have"
+                self.problems.add(files[file], line, "number", message)
+        if not series.rows:
+            del self.series[symbol]
+
+    def _bad(self, file: str, line: int, code: str, message: str) -> None:
+        if self.bad_rows == "quarantine":
+            self.findings.add(Problem(file, line, code, message))
+        else:
+            self.problems.add(file, line, code, message)
+
+    def _two_scales(self, found: Problem, at: tuple[date, int], ratio: int, *, kept: bool) -> None:
+        clock = "" if self.dataset.bar == "1d" else f" {at[1] // 60:02}:{at[1] % 60:02}"
+        fate = "kept" if kept else "outside of the session, left out"
+        message = f"{found.message}: the bar of {at[0]}{clock} holds two scales, {ratio} to 1; {fate}"
+        self.findings.add(replace(found, message=message))
+
+    def _place(self, at: tuple[date, int]) -> int | None:
+        """Return where a bar stands, us UTC; None, and counted, when it is not on the grid."""
+        day, minutes = at
+        starts = self._starts.get(day)
+        if starts is None:
+            starts = self._starts[day] = self._grid(day)
+        if not starts:
+            self.left_out["no session"] += 1
+            return None
+        ts = starts[0] if self.dataset.bar == "1d" else self.calendar.to_utc(day, minutes)
+        if ts not in starts:
+            self.left_out["outside of the session"] += 1
+            return None
+        return ts
+
+    def _spill_all(self) -> None:
+        self._spill = self._spill or Spill()
+        for series in self.series.values():
+            series.spill(self._spill)
+        self._held = 0
+
+    def _bars(self, session: date) -> int:
+        return self.calendar.bars_per_session(self.dataset.bar, session)
 
     def _grid(self, day: date) -> range:
         try:

@@ -1,189 +1,114 @@
-"""One symbol's bars as they are read: checked row by row, then sorted and freed of repeats."""
+"""One symbol's bars of a drop: rows by month while reading, months once closed."""
 
 from __future__ import annotations
 
+import struct
 from array import array
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import pairwise
 
-from tapedeck.market import encoding
-from tapedeck.market.calendar import day_number, from_day_number
-from tapedeck.market.encoding import COLUMNS, MAX_ABS, PRICES, Month
-from tapedeck.market.errors import EncodingError
-from tapedeck.market.vendor.problems import Problems
+from tapedeck.market.encoding import COLUMNS, Month
+from tapedeck.market.vendor.bar import AdjustedClose, Row
+from tapedeck.market.vendor.cells import Cell, Folded, Spill, fold
 
-Tick = tuple[int, int]  # integer and decimal scale
+_HEAD = struct.Struct("<qq")
 
 
-class Column:
-    """Decimal numbers as integers of one scale, which grows with the first value that needs more decimals."""
+class Months(Mapping[str, Month]):
+    """Months by name, ascending; those of a drop that spilled lie in its file until asked for."""
 
     def __init__(self) -> None:
-        self.values = array("q")
-        self.scale = 0
+        self._held: dict[str, Month | tuple[Spill, int]] = {}
 
-    def append(self, tick: Tick) -> None:
-        """Add a number. Raises EncodingError when the column cannot hold it exactly."""
-        value, scale = tick
-        if scale > self.scale:
-            self.values = encoding.rescale(self.values, self.scale, scale)
-            self.scale = scale
-        value *= 10 ** (self.scale - scale)
-        if abs(value) >= MAX_ABS:
-            raise EncodingError(f"{value} does not fit 2**53 at {self.scale} decimals")
-        self.values.append(value)
+    def __getitem__(self, name: str) -> Month:
+        held = self._held[name]
+        if isinstance(held, Month):
+            return held
+        spill, at = held
+        body = spill.read(at)
+        price_scale, volume_scale = _HEAD.unpack_from(body)
+        values = array("q", body[_HEAD.size :])
+        rows = len(values) // len(COLUMNS)
+        columns = {name: values[n * rows : (n + 1) * rows] for n, name in enumerate(COLUMNS)}
+        return Month(columns, price_scale, volume_scale)
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
 
-@dataclass(frozen=True)
-class Rounded:
-    """A number as printed: right to within `half`, half of its last decimal."""
+    def __len__(self) -> int:
+        return len(self._held)
 
-    value: float
-    half: float
-
-    @classmethod
-    def of(cls, text: str, decimals: int = 0) -> Rounded:
-        """Return the number of a text that has at least `decimals` decimals, printed or not. Raises EncodingError."""
-        encoding.check_decimal(text)
-        printed = len(text.strip().lower().partition("e")[0].partition(".")[2])
-        return cls(float(text), 0.5 * 10.0 ** -max(printed, decimals))
-
-
-@dataclass(frozen=True)
-class Row:
-    """A bar as a vendor writes it, with where it stands; `adjusted` is the adjusted close where there is one."""
-
-    session: date
-    ts: int  # us UTC, the bar's start
-    ticks: tuple[Tick, Tick, Tick, Tick, Tick]  # open, high, low, close, volume
-    file: str
-    line: int
-    adjusted: Rounded | None = None
-
-
-@dataclass(frozen=True)
-class AdjustedClose:
-    """A session's raw and adjusted close."""
-
-    session: date
-    close: float
-    adjusted: Rounded
+    def put(self, name: str, month: Month, spill: Spill | None) -> None:
+        """Hold a month, in the spill where there is one."""
+        if spill is None:
+            self._held[name] = month
+            return
+        body = b"".join(month.columns[column].tobytes() for column in COLUMNS)
+        self._held[name] = spill, spill.write(_HEAD.pack(month.price_scale, month.volume_scale) + body)
 
 
 @dataclass
 class Series:
-    """A symbol's bars of a drop, in the order of reading until `close` is called."""
+    """A symbol's bars of a drop. What is counted of them stands once `close` was called, but for `unsorted`."""
 
     symbol: str
+    rows: int = 0
     duplicates: int = 0
     unsorted: int = 0
-    _columns: dict[str, Column] = field(default_factory=lambda: {name: Column() for name in COLUMNS})
-    _sessions: array[int] = field(default_factory=lambda: array("i"))
-    _lines: array[int] = field(default_factory=lambda: array("q"))
-    _files: list[str] = field(default_factory=list)  # the file of the rows from `_file_from` on
-    _file_from: array[int] = field(default_factory=lambda: array("q"))
-    _adjusted: dict[int, Rounded] = field(default_factory=dict)  # by row
+    sessions: int = 0  # with a bar
+    first: date = date.max
+    last: date = date.min
+    months: Months = field(default_factory=Months)
+    grid: int = 0  # bars that the calendar has in those sessions
+    _adjusted: list[AdjustedClose] = field(default_factory=list)
+    _cells: dict[str, Cell] = field(default_factory=dict)
+    _spilled: dict[str, array[int]] = field(default_factory=dict)  # where a month's blocks stand
+    _previous: int = 0
 
     def __len__(self) -> int:
-        return len(self._sessions)
+        return self.rows
 
-    @property
-    def first(self) -> date:
-        """The first session with a bar, once closed."""
-        return from_day_number(self._sessions[0])
+    def add(self, row: Row, file: int) -> None:
+        """Add a bar of the drop's file with this number."""
+        cell = self._cells.get(name := f"{row.session.year:04}-{row.session.month:02}")
+        if cell is None:
+            cell = self._cells[name] = Cell()
+        cell.add(row, file)
+        self.unsorted += row.ts < self._previous
+        self._previous = row.ts
 
-    @property
-    def last(self) -> date:
-        """The last session with a bar, once closed."""
-        return from_day_number(self._sessions[-1])
+    def spill(self, file: Spill) -> None:
+        """Move the rows in memory to a file."""
+        for name, cell in self._cells.items():
+            self._spilled.setdefault(name, array("q")).append(file.write(cell.to_bytes()))
+        self._cells = {}
 
-    @property
-    def sessions(self) -> int:
-        """How many sessions have a bar."""
-        return len(set(self._sessions))
-
-    def add(self, row: Row) -> None:
-        """Add a bar that `faults` finds nothing wrong with. Raises EncodingError when it cannot be held exactly."""
-        at = len(self)
-        for name, tick in zip(COLUMNS, ((row.ts, 0), *row.ticks), strict=True):
-            self._columns[name].append(tick)
-        self._sessions.append(day_number(row.session))
-        self._lines.append(row.line)
-        if not self._files or self._files[-1] != row.file:
-            self._files.append(row.file)
-            self._file_from.append(at)
-        if row.adjusted is not None:
-            self._adjusted[at] = row.adjusted
-
-    def close(self, problems: Problems) -> None:
-        """Sort by time and drop repeated rows; two rows of one time that differ are a problem."""
-        ts = self._columns["ts"].values
-        order = sorted(range(len(ts)), key=ts.__getitem__)
-        self.unsorted = sum(after < before for before, after in pairwise(ts))
-        kept: list[int] = []
-        for at in order:
-            if kept and ts[kept[-1]] == ts[at]:
-                self._repeat(kept[-1], at, problems)
-            else:
-                kept.append(at)
-        if kept != list(range(len(ts))):
-            self._take(kept)
-
-    def months(self) -> dict[str, Month]:
-        """Return the bars by month of their sessions, "2004-01", once closed."""
-        names = [f"{from_day_number(day):%Y-%m}" for day in self._sessions]
-        begins = [at for at, name in enumerate(names) if at == 0 or names[at - 1] != name]
-        scales = {name: column.scale for name, column in self._columns.items()}
-        return {
-            names[begin]: encoding.month(
-                {name: column.values[begin:end] for name, column in self._columns.items()}, scales
-            )
-            for begin, end in zip(begins, [*begins[1:], len(names)], strict=True)
-        }
+    def close(self, spill: Spill | None, *, hold_back: bool, bars: Callable[[date], int]) -> Iterator[Folded]:
+        """Fold the rows into months, in order; yield each month's account. `bars`: the calendar's in a session."""
+        for name in sorted({*self._cells, *self._spilled}):
+            cell = Cell()
+            for at in self._spilled.pop(name, ()):
+                assert spill
+                cell.extend(spill.read(at))
+            if name in self._cells:
+                cell.extend(self._cells.pop(name).to_bytes())
+            folded = fold(cell, hold_back=hold_back)
+            self._count(folded, bars)
+            if folded.month.columns["ts"]:
+                self.months.put(name, folded.month, spill)
+            yield folded
 
     def adjusted_closes(self) -> list[AdjustedClose]:
         """Return raw and adjusted close of the rows that have both, once closed."""
-        close = self._columns["close"]
-        return [
-            AdjustedClose(from_day_number(self._sessions[at]), close.values[at] / 10**close.scale, adjusted)
-            for at, adjusted in sorted(self._adjusted.items())
-        ]
+        return self._adjusted
 
-    def _repeat(self, first: int, second: int, problems: Problems) -> None:
-        self.duplicates += 1
-        if any(column.values[first] != column.values[second] for column in self._columns.values()):
-            file, line = self._where(second)
-            other, before = self._where(first)
-            message = f"{self.symbol} has another bar of this time in {other}, line {before}"
-            problems.add(file, line, "conflict", message)
-
-    def _where(self, row: int) -> tuple[str, int]:
-        at = max(at for at, begin in enumerate(self._file_from) if begin <= row)
-        return self._files[at], self._lines[row]
-
-    def _take(self, rows: list[int]) -> None:
-        for column in self._columns.values():
-            column.values = array("q", map(column.values.__getitem__, rows))
-        self._sessions = array("i", map(self._sessions.__getitem__, rows))
-        self._lines = array("q", map(self._lines.__getitem__, rows))
-        self._adjusted = {at: self._adjusted[row] for at, row in enumerate(rows) if row in self._adjusted}
-        self._files, self._file_from = self._files[:1], self._file_from[:1]  # rows are in no file's order any more
-
-
-def faults(ticks: tuple[Tick, Tick, Tick, Tick, Tick]) -> str | None:
-    """Return what is wrong with a bar's numbers, None when nothing is."""
-    scale = max(tick[1] for tick in ticks[:4])
-    prices = [value * 10 ** (scale - own) for value, own in ticks[:4]]
-    opened, high, low, closed = prices
-    if low <= 0 or min(prices) <= 0:
-        name = PRICES[prices.index(min(prices))]
-        return f"{name} is {min(prices) / 10**scale:g}: prices are above 0"
-    if high < low:
-        return f"high {high / 10**scale:g} is below low {low / 10**scale:g}"
-    for name, value in (("open", opened), ("close", closed)):
-        if not low <= value <= high:
-            return f"{name} {value / 10**scale:g} is outside of low {low / 10**scale:g} and high {high / 10**scale:g}"
-    if ticks[4][0] < 0:
-        return f"volume is {ticks[4][0] / 10 ** ticks[4][1]:g}"
-    return None
+    def _count(self, folded: Folded, bars: Callable[[date], int]) -> None:
+        self.rows += len(folded.month)
+        self.duplicates += folded.duplicates
+        self._adjusted += [AdjustedClose(*one) for one in folded.adjusted]
+        if folded.sessions:
+            self.sessions += len(folded.sessions)
+            self.grid += sum(map(bars, folded.sessions))
+            self.first = min(self.first, folded.sessions[0])
+            self.last = max(self.last, folded.sessions[-1])

@@ -10,8 +10,8 @@ from typing import TextIO
 
 from tapedeck.market import encoding, layout
 from tapedeck.market.errors import DatasetNameError, EncodingError
+from tapedeck.market.vendor.bar import Rounded, Tick
 from tapedeck.market.vendor.reading import Reading
-from tapedeck.market.vendor.series import Rounded, Tick
 
 Fields = Mapping[str, str]  # a row's texts by our names
 

@@ -1,0 +1,89 @@
+"""``tapedeck data ingest``, ``data list`` and ``data synthesize``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tapedeck.data.folder import Taken
+
+
+def add_commands(commands: Any) -> None:
+    """Add ``data`` and its subcommands to an argparse parser."""
+    data = commands.add_parser("data", help="make and look at a folder of market data").add_subparsers(
+        dest="data_command", required=True
+    )
+    ingest = data.add_parser("ingest", help="take in vendors' files")
+    ingest.add_argument("file", type=Path, nargs="+", help="CSV, Parquet, LEAN, Polygon, Binance, Databento; .gz, .zip")
+    ingest.add_argument("--dataset", required=True, help="{class}-{bar}[-{venue}], equities-1d or crypto-1m-binance")
+    ingest.add_argument(
+        "--bad-rows", choices=("reject", "quarantine"), default="reject", help="what a broken price does"
+    )
+    listed = data.add_parser("list", help="list the folder's datasets")
+    made = data.add_parser("synthesize", help="make seeded bars of symbols that do not exist")
+    made.add_argument("--dataset", required=True, help="equities-1m, say")
+    made.add_argument("--symbols", type=int, required=True, metavar="N")
+    made.add_argument("--start", type=date.fromisoformat, required=True, help="first session, YYYY-MM-DD")
+    made.add_argument("--end", type=date.fromisoformat, required=True, help="last session")
+    made.add_argument("--seed", type=int, default=1, help="the same seed makes the same bytes (default: 1)")
+    for command in (ingest, listed, made):
+        command.add_argument("--data", type=Path, required=True, help="the folder")
+
+
+def act(asked: argparse.Namespace) -> int:
+    """Run a subcommand; 0, or 2 when something was refused: then nothing of that file was taken."""
+    from tapedeck.market.errors import MarketError  # noqa: PLC0415 - the other commands need no pyarrow
+
+    try:
+        return {"ingest": _ingest, "list": _list, "synthesize": _synthesize}[asked.data_command](asked)
+    except MarketError as error:
+        print(f"DATA: {error}", file=sys.stderr)
+        return 2
+
+
+def _ingest(asked: argparse.Namespace) -> int:
+    from tapedeck.data import folder  # noqa: PLC0415 - as above
+
+    for path in asked.file:
+        taken = folder.ingest(asked.data, asked.dataset, path, asked.bad_rows)
+        if taken.snapshot is None:
+            print("\n".join(taken.problems), file=sys.stderr)
+            print(f"{path}: refused, {taken.problem_count:,} problems; nothing of it was taken", file=sys.stderr)
+            return 2
+        print(_told(path, taken))
+    return 0
+
+
+def _told(path: Path, taken: Taken) -> str:
+    counts = {
+        "left out": taken.left_out,
+        "found": taken.found,
+        "missing": {name: count for name, count in taken.missing.items() if count},
+    }
+    lines = [f"{path}: {taken.rows:,} bars of {taken.symbols:,} symbols, {taken.months:,} months written"]
+    for label, by in counts.items():
+        lines += [f"  {label}: {count:,} {what}" for what, count in sorted(by.items())]
+    return "\n".join([*lines, *(f"  {one}" for one in taken.findings), f"  snapshot {taken.snapshot}"])
+
+
+def _list(asked: argparse.Namespace) -> int:
+    from tapedeck.data import folder  # noqa: PLC0415 - as above
+
+    for one in folder.datasets(asked.data):
+        span = f"{one.first} to {one.last}" if one.first else "no bars"
+        print(f"{one.name:<24} {one.symbols:>6,} symbols  {span}  snapshot {one.snapshot}")
+    return 0
+
+
+def _synthesize(asked: argparse.Namespace) -> int:
+    from tapedeck.data import synthesize  # noqa: PLC0415 - as above
+
+    made = synthesize.into(
+        asked.data, asked.dataset, symbols=asked.symbols, start=asked.start, end=asked.end, seed=asked.seed
+    )
+    print(f"{made.months_written:,} months written\n  snapshot {made.snapshot.id}")
+    return 0

@@ -1,0 +1,91 @@
+"""Vendors' files into a folder of snapshots, and what lies there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from tapedeck.market import layout, snapshot
+from tapedeck.market.store import FolderStore
+from tapedeck.market.vendor import drop, summary
+from tapedeck.market.vendor.accept import accept
+from tapedeck.market.vendor.problems import Problem
+from tapedeck.market.vendor.reading import BadRows
+
+MAX_BYTES = 2**40  # one's own file, unpacked
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What came of a file; `snapshot` is None when it was refused, by `problems` (the first hundred)."""
+
+    snapshot: str | None
+    problems: list[str]
+    problem_count: int
+    rows: int
+    symbols: int
+    months: int
+    left_out: Mapping[str, int]  # rows by reason
+    found: Mapping[str, int]  # by code: held back ("price", "conflict") or told only ("two-scales")
+    findings: list[str]  # the first hundred
+    missing: Mapping[str, int]  # "sessions" without a bar, "bars" of the other sessions
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A dataset's latest snapshot."""
+
+    name: str
+    snapshot: str
+    symbols: int
+    first: date | None
+    last: date | None
+
+
+def ingest(folder: Path, dataset: str, path: Path, bad_rows: BadRows = "reject") -> Taken:
+    """Take a file into the folder as a new snapshot, or nothing of it.
+
+    Memory does not grow with the file. Raises OSError, `tapedeck.market.errors.MarketError`.
+    """
+    name = layout.parse_dataset(dataset)
+    with path.open("rb") as file:
+        reading = drop.read(name, path.as_posix(), file, bad_rows=bad_rows, max_bytes=MAX_BYTES)
+    problems = reading.problems
+    published = None if problems.count else accept(FolderStore(folder), reading)
+    told = summary.symbols(reading).values() if published else []
+    return Taken(
+        snapshot=published.snapshot.id if published else None,
+        problems=[_line(one) for one in problems.shown],
+        problem_count=problems.count,
+        rows=summary.rows(reading),
+        symbols=len(reading.series),
+        months=published.months_written if published else 0,
+        left_out=reading.left_out,
+        found=reading.findings.counts,
+        findings=[_line(one) for one in reading.findings.shown],
+        missing={
+            "sessions": sum(one["missing_sessions"] for one in told),
+            "bars": sum(one["missing_bars"] for one in told),
+        },
+    )
+
+
+def _line(problem: Problem) -> str:
+    place = problem.file if problem.line is None else f"{problem.file}:{problem.line}"
+    return f"{place}: {problem.code}: {problem.message}"
+
+
+def datasets(folder: Path) -> Iterator[Listed]:
+    """Yield the folder's datasets by name."""
+    store = FolderStore(folder)
+    for pointer in sorted(folder.glob("snapshots/*/latest.json")):
+        name = pointer.parent.name
+        found = snapshot.latest(store, name)
+        if found is None:
+            continue
+        at = snapshot.load(store, name, found)
+        spans = [at.span(symbol) for symbol in at.symbols]
+        first, last = min((one[0] for one in spans), default=None), max((one[1] for one in spans), default=None)
+        yield Listed(name, found, len(spans), first, last)

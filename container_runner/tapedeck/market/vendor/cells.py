@@ -1,0 +1,153 @@
+"""Rows as they are read, a symbol's of a month, in memory or spilled to a file, until they are folded into a month."""
+
+from __future__ import annotations
+
+import os
+import struct
+import tempfile
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from math import isnan, nan
+from pathlib import Path
+from weakref import finalize
+
+from tapedeck.market import encoding
+from tapedeck.market.calendar import day_number, from_day_number
+from tapedeck.market.encoding import COLUMNS, MAX_ABS, Month
+from tapedeck.market.vendor.bar import Rounded, Row
+
+_TYPES = "q" * 6 + "b" * 5 + "iiqdd"  # ts and numbers; their scales; session, file, line; adjusted close and its half
+_SESSION, _FILE, _LINE, _ADJUSTED, _HALF = range(11, 16)
+_COUNT = struct.Struct("<q")
+_BYTES = sum(array(kind).itemsize for kind in _TYPES)  # a row's
+
+
+class Cell:
+    """Rows in the order of reading: a column an array, each number with its own decimal scale."""
+
+    def __init__(self) -> None:
+        self.columns: list[array[int] | array[float]] = [array(kind) for kind in _TYPES]
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    def add(self, row: Row, file: int) -> None:
+        """Add a row of the file with this number."""
+        adjusted = row.adjusted or Rounded(nan, nan)
+        values = (row.ts, *(tick[0] for tick in row.ticks), *(tick[1] for tick in row.ticks))
+        more = (day_number(row.session), file, row.line, adjusted.value, adjusted.half)
+        for column, value in zip(self.columns, values + more, strict=True):
+            column.append(value)  # type: ignore[arg-type]
+
+    def to_bytes(self) -> bytes:
+        """Return the rows as this machine holds them."""
+        return b"".join(column.tobytes() for column in self.columns)
+
+    def extend(self, body: bytes) -> None:
+        """Add the rows of `to_bytes`."""
+        rows, at = len(body) // _BYTES, 0
+        for column in self.columns:
+            end = at + rows * column.itemsize
+            column.frombytes(body[at:end])
+            at = end
+
+    def where(self, row: int) -> tuple[int, int]:
+        """Return a row's file and line."""
+        return int(self.columns[_FILE][row]), int(self.columns[_LINE][row])
+
+
+class Spill:
+    """A temporary file of blocks, gone with the process; blocks may be read from several threads."""
+
+    def __init__(self) -> None:
+        self._file, path = tempfile.mkstemp(prefix="tapedeck-ingest-")
+        Path(path).unlink()
+        finalize(self, os.close, self._file)
+        self._end = 0
+
+    def write(self, body: bytes) -> int:
+        """Append a block; return where it stands."""
+        at, left = self._end, memoryview(_COUNT.pack(len(body)) + body)
+        while left:
+            done = os.pwrite(self._file, left, self._end)
+            self._end, left = self._end + done, left[done:]
+        return at
+
+    def read(self, at: int) -> bytes:
+        """Return a block."""
+        (count,) = _COUNT.unpack(os.pread(self._file, _COUNT.size, at))
+        return os.pread(self._file, count, at + _COUNT.size)
+
+
+@dataclass
+class Folded:
+    """What a cell comes to: its month, and what was seen on the way. Places are (file's number, line)."""
+
+    month: Month
+    sessions: list[date]
+    duplicates: int
+    conflicts: list[tuple[tuple[int, int], tuple[int, int]]]  # a row, and the one before of its time that differs
+    unfit: list[tuple[tuple[int, int], str]]  # rows whose numbers do not go with the others', with the column
+    adjusted: list[tuple[date, float, Rounded]]  # session, raw close, adjusted close
+
+
+def fold(cell: Cell, *, hold_back: bool) -> Folded:
+    """Sort by time and drop repeated rows; of rows of one time that differ none is kept with `hold_back`."""
+    scaled, unfit = _scaled(cell)
+    ts, (_, numbers) = cell.columns[0], scaled
+    kept: list[int] = []
+    duplicates, conflicts, clashing = 0, [], set()
+    for at in sorted(range(len(ts)), key=ts.__getitem__):
+        if not kept or ts[kept[-1]] != ts[at]:
+            kept.append(at)
+        elif any(column[kept[-1]] != column[at] for column in numbers):
+            conflicts.append((cell.where(at), cell.where(kept[-1])))
+            clashing.add(kept[-1])
+        else:
+            duplicates += 1
+    if hold_back:
+        kept = [at for at in kept if at not in clashing]
+    return _folded(cell, scaled, kept, Folded(_EMPTY, [], duplicates, conflicts, unfit, []))
+
+
+_Scaled = tuple[list[int], list["array[int]"]]  # scales and values of the five numbers
+_EMPTY = Month({name: array("q") for name in COLUMNS}, 0, 0)
+
+
+def _scaled(cell: Cell) -> tuple[_Scaled, list[tuple[tuple[int, int], str]]]:
+    scales, columns, unfit = [], [], []
+    for name, values, own in zip(COLUMNS[1:], cell.columns[1:6], cell.columns[6:11], strict=True):
+        scale = int(max(own, default=0))
+        out = array("q")
+        for at, (value, its) in enumerate(zip(values, own, strict=True)):
+            tick = int(value) * 10 ** (scale - int(its))
+            if abs(tick) >= MAX_ABS:
+                unfit.append((cell.where(at), name))
+                tick = 0
+            out.append(tick)
+        scales.append(scale)
+        columns.append(out)
+    return (scales, columns), unfit
+
+
+def _folded(cell: Cell, scaled: _Scaled, kept: list[int], told: Folded) -> Folded:
+    scales, numbers = scaled
+    picked = [array("q", [int(column[at]) for at in kept]) for column in (cell.columns[0], *numbers)]
+    if not told.unfit and kept:
+        told.month = encoding.month(
+            dict(zip(COLUMNS, picked, strict=True)), dict(zip(COLUMNS[1:], scales, strict=True))
+        )
+    sessions = cell.columns[_SESSION]
+    told.sessions = [from_day_number(int(day)) for day in dict.fromkeys(sessions[at] for at in kept)]
+    told.adjusted = list(_adjusted(cell, kept))
+    return told
+
+
+def _adjusted(cell: Cell, kept: list[int]) -> Iterator[tuple[date, float, Rounded]]:
+    values, halves, closes, scales = (cell.columns[at] for at in (_ADJUSTED, _HALF, 4, 9))
+    for at in kept:
+        if not isnan(values[at]):
+            close = closes[at] / 10 ** int(scales[at])
+            yield from_day_number(int(cell.columns[_SESSION][at])), close, Rounded(values[at], halves[at])
