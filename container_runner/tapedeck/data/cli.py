@@ -1,9 +1,10 @@
-"""``tapedeck data ingest`` and ``data list``."""
+"""``tapedeck data ingest``, ``data list`` and ``data synthesize``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,13 @@ def add_commands(commands: Any) -> None:
         "--bad-rows", choices=("reject", "quarantine"), default="reject", help="what a broken price does"
     )
     listed = data.add_parser("list", help="list the folder's datasets")
-    for command in (ingest, listed):
+    made = data.add_parser("synthesize", help="make seeded bars of symbols that do not exist")
+    made.add_argument("--dataset", required=True, help="equities-1m, say")
+    made.add_argument("--symbols", type=int, required=True, metavar="N")
+    made.add_argument("--start", type=date.fromisoformat, required=True, help="first session, YYYY-MM-DD")
+    made.add_argument("--end", type=date.fromisoformat, required=True, help="last session")
+    made.add_argument("--seed", type=int, default=1, help="the same seed makes the same bytes (default: 1)")
+    for command in (ingest, listed, made):
         command.add_argument("--data", type=Path, required=True, help="the folder")
 
 
@@ -32,7 +39,7 @@ def act(asked: argparse.Namespace) -> int:
     from tapedeck.market.errors import MarketError  # noqa: PLC0415 - the other commands need no pyarrow
 
     try:
-        return {"ingest": _ingest, "list": _list}[asked.data_command](asked)
+        return {"ingest": _ingest, "list": _list, "synthesize": _synthesize}[asked.data_command](asked)
     except MarketError as error:
         print(f"DATA: {error}", file=sys.stderr)
         return 2
@@ -71,3 +78,12 @@ def _list(asked: argparse.Namespace) -> int:
         print(f"{one.name:<24} {one.symbols:>6,} symbols  {span}  snapshot {one.snapshot}")
     return 0
 
+
+def _synthesize(asked: argparse.Namespace) -> int:
+    from tapedeck.data import synthesize  # noqa: PLC0415 - as above
+
+    made = synthesize.into(
+        asked.data, asked.dataset, symbols=asked.symbols, start=asked.start, end=asked.end, seed=asked.seed
+    )
+    print(f"{made.months_written:,} months written\n  snapshot {made.snapshot.id}")
+    return 0
