@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import urllib3
 from botocore.auth import SigV4Auth
@@ -78,6 +78,33 @@ class Client:
         """Cancel a job that has not ended."""
         return self._json("POST", f"/v1/backtest/{job}/cancel")
 
+    def snapshots(self, dataset: str | None = None) -> list[dict[str, Any]]:
+        """Return the snapshots of a dataset, or of all, the newest first."""
+        listed: list[dict[str, Any]] = self._json("GET", "/v1/snapshots", query=_dataset(dataset))["snapshots"]
+        return listed
+
+    def snapshot(self, reference: str, *, dataset: str | None = None, diff: str | None = None) -> dict[str, Any]:
+        """Return a snapshot by id, begin of an id or name; with `diff` also what leads from that other one to it."""
+        query = {**_dataset(dataset), **({"diff": diff} if diff else {})}
+        return self._json("GET", f"/v1/snapshots/{quote(reference)}", query=query)
+
+    def withdraw_snapshot(self, reference: str, reason: str, *, dataset: str | None = None) -> dict[str, Any]:
+        """Withdraw a snapshot, as an operator: no new run resolves to it."""
+        return self._tell_snapshot(reference, "withdraw", {"reason": reason}, dataset)
+
+    def name_snapshot(self, reference: str, name: str | None, *, dataset: str | None = None) -> dict[str, Any]:
+        """Give a snapshot a name, as an operator; None takes it away."""
+        return self._tell_snapshot(reference, "name", {"name": name}, dataset)
+
+    def _tell_snapshot(self, reference: str, what: str, said: object, dataset: str | None) -> dict[str, Any]:
+        return self._json(
+            "POST",
+            f"/v1/snapshots/{quote(reference)}/{what}",
+            query=_dataset(dataset),
+            body=json.dumps(said).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+
     def wait(
         self, job: str, *, timeout_s: float, on_change: Callable[[dict[str, Any]], None] = lambda _: None
     ) -> dict[str, Any]:
@@ -126,3 +153,7 @@ class Client:
             raise ApiError(answer.status, parsed.get("error", parsed))
         result: dict[str, Any] = parsed
         return result
+
+
+def _dataset(name: str | None) -> dict[str, str]:
+    return {"dataset": name} if name else {}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import tapedeck
 from backtest.cloud import clients
 from tapedeck.market import history, layout, publish, snapshot
 from tapedeck.market.publish import Change
@@ -123,6 +124,16 @@ def test_a_name_is_given_once_and_can_be_taken_away(deployment: Deployment, corr
     assert tell(mine, {"name": None}, **OTTO)[1]["name"] is None
     assert tell(other, {"name": "golden"}, **OTTO)[0] == 200
     assert history.resolve(market(), NAME, "golden") == corrected.id
+
+
+def test_bars_are_read_from_the_bucket_with_the_readers_own_credentials(
+    deployment: Deployment, corrected: Snapshot
+) -> None:
+    where = {"dataset": NAME, "data": f"s3://{BUCKETS['market']}", "fields": ("close",)}
+    new = tapedeck.bars("FB", FB_FIRST, "2020-03-31", **where)  # type: ignore[arg-type]
+    old = tapedeck.bars("FB", FB_FIRST, "2020-03-31", snapshot=deployment.snapshot.id[:8], **where)  # type: ignore[arg-type]
+    assert (new.snapshot, old.snapshot) == (corrected.id, deployment.snapshot.id)
+    assert ((new.close - old.close).round(9) == 100).all()
 
 
 @pytest.mark.parametrize("body", [{}, {"reason": " "}, {"reason": 5}, {"reason": "x" * 501}, [], {"reason": "a\0b"}])
