@@ -44,6 +44,7 @@ MOST_ORDERS = 500_000  # of a chunk
 
 LOG_SEGMENT_BYTES = 64 * 1024
 LOG_SEGMENTS_WAITING = 64  # per stream; beyond it the launcher drops and counts
+LOG_SEGMENTS_A_SECOND = 32  # per stream, after a first burst of LOG_SEGMENTS_WAITING; likewise
 FAILURE_BYTES = 64 * 1024
 MAX_LOOKBACK_BARS = 1_000_000
 ALIGN = 64

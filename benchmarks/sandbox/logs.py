@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 
@@ -35,24 +36,26 @@ def rows() -> list[Row]:
         pod = StrategyPod(here, "logs", FLOOD.replace("BYTES", str(FLOOD_BYTES)), chunk_count=FLOODS + 1)
         shipper = LogShipper(pod.exchange, FolderStore(pod.folder / "store"), "job", 1, LogBook(**policy.load().logs))
         shipper.start()
-        speeds, peaks = [], []
+        speeds, peaks, cpu = [], [], []
         with pod.running() as group:
             pod.wait("hello.bin")
             for n in range(FLOODS + 1):
+                cpu.append(time.process_time() + (group.usage().cpu_seconds or 0.0))
                 began = time.perf_counter()
                 pod.hand_in(n, 1)
                 speeds.append(FLOOD_BYTES / (pod.wait(contract.decisions(n)) - began))
                 peaks.append(group.usage().peak_memory or 0)
         shipper.close()
-    return [_speed(statistics.median(speeds[1:])), _growth(peaks[-1] - peaks[0])]
+    flood = statistics.median(b - a for a, b in itertools.pairwise(cpu[1:]))
+    return [_speed(statistics.median(speeds[1:]), flood), _growth(peaks[-1] - peaks[0])]
 
 
-def _speed(speed: float) -> Row:
+def _speed(speed: float, cpu: float) -> Row:
     return Row(
         measure="logs: bytes printed and drained, the collector at work",
         unit="B/s",
         ours=speed,
-        ours_cpu=None,
+        ours_cpu=cpu,
         peer=None,
         peer_name=None,
         limit=BYTES_A_SECOND,

@@ -6,11 +6,13 @@ It confines itself, starts the strategy's host as its child, cuts the child's ou
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -19,6 +21,7 @@ from sandbox import policy
 from sandbox.confine import confine
 from sandbox.pump import Segments, pump
 
+_PIPE_BYTES = 1 << 20
 EXIT_NOT_CONFINED = 78  # the platform's failure: nothing of the strategy has run
 # -s -P is -I without -E: the environment is the policy's, whole and ours, and PYTHONHASHSEED must hold in it.
 HOST = [sys.executable, "-s", "-P", "-B", "-u", "-m", "sandbox.runner"]
@@ -64,6 +67,9 @@ def _start(command: Sequence[str], environment: dict[str, str]) -> tuple[int, li
     (To import the subprocess module is a fifth of this process's start.)
     """
     pipes = [os.pipe() for _ in range(2)]
+    for _, write in pipes:
+        with suppress(OSError):  # a larger pipe is faster, and no more than that
+            fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
     actions: list[tuple[object, ...]] = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
     actions += [(os.POSIX_SPAWN_DUP2, write, number) for number, (_, write) in enumerate(pipes, 1)]
     pythons_own = [signal.SIGPIPE, signal.SIGXFSZ]  # ignored by this process

@@ -1,7 +1,9 @@
 """Log segments: what the strategy prints, cut into bounded files that the sidecar reads and removes.
 
-Nothing here grows with what is printed. At most `LOG_SEGMENTS_WAITING` segments of a stream wait for the sidecar, the
-newest bytes wait for room, and what comes between is counted and thrown away; a line says so where it is missing.
+Nothing here grows with what is printed. At most `LOG_SEGMENTS_WAITING` segments of a stream wait for the sidecar, and
+after a burst of as many not more than `LOG_SEGMENTS_A_SECOND` are written: the sidecar keeps less than that, and under
+gVisor each file costs more than its bytes. The newest bytes wait for room, and what comes between is counted and thrown
+away; a line says so where it is missing.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from pathlib import Path
 import contract
 
 FLUSH_AFTER_S = 0.1
+_READ_BYTES = 256 * 1024
 _DRAIN_BYTES = 4 * 1024 * 1024  # a pipe holds at most 1 MiB; more than this comes from a process that was left behind
 
 
@@ -31,6 +34,8 @@ class Segments:
         self._waiting: deque[str] = deque()
         self._seq = 0
         self._dropped = 0
+        self._allowed = float(contract.LOG_SEGMENTS_WAITING)
+        self._counted = time.monotonic()
 
     def feed(self, data: bytes) -> None:
         """Take some of the stream."""
@@ -63,6 +68,12 @@ class Segments:
             pass
 
     def _room(self) -> bool:
+        now = time.monotonic()
+        fresh = (now - self._counted) * contract.LOG_SEGMENTS_A_SECOND
+        self._allowed = min(self._allowed + fresh, contract.LOG_SEGMENTS_WAITING)
+        self._counted = now
+        if self._allowed < 1:
+            return False
         while self._waiting and not (self._folder / self._waiting[0]).exists():
             self._waiting.popleft()
         return len(self._waiting) < contract.LOG_SEGMENTS_WAITING
@@ -79,6 +90,7 @@ class Segments:
             return False
         self._dropped = 0
         self._seq += 1
+        self._allowed -= 1
         self._waiting.append(name)
         return True
 
@@ -110,7 +122,7 @@ def pump(streams: Mapping[int, Segments], wake: int, ended: Callable[[], bool]) 
 def _move(fd: int, segments: Segments) -> int | None:
     """Return the bytes moved: 0 at the stream's end, None when there is nothing now."""
     try:
-        data = os.read(fd, contract.LOG_SEGMENT_BYTES)
+        data = os.read(fd, _READ_BYTES)
     except BlockingIOError:
         return None
     segments.feed(data)

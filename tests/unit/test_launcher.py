@@ -146,3 +146,20 @@ def test_a_folder_in_the_way_loses_its_segment_only(tmp_path: Path) -> None:
     segments.feed(b"lost")
     segments.close()
     assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_a_reader_that_is_faster_than_any_does_not_make_a_flood_dearer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    segments = Segments(tmp_path, "stdout")
+    written = 0
+    for _ in range(10 * 100):
+        now[0] += 0.01
+        segments.feed(b"x" * contract.LOG_SEGMENT_BYTES)
+        for path in tmp_path.iterdir():
+            path.unlink()
+            written += 1
+    burst, rate = contract.LOG_SEGMENTS_WAITING, contract.LOG_SEGMENTS_A_SECOND
+    assert burst + 9 * rate <= written <= burst + 11 * rate
