@@ -283,6 +283,29 @@ def test_drops_at_the_same_time_all_end_in_the_latest_snapshot(tmp_path: Path) -
     assert held and snapshot.load(market, "equities-1d", held).symbols == ("A", "B", "C", "D")
 
 
+def test_what_was_published_last_is_listed_last_whoever_was_slower(tmp_path: Path) -> None:
+    vendor, market = FolderStore(tmp_path / "vendor"), FolderStore(tmp_path / "market")
+
+    def drop(symbol: str, listed: Listed) -> None:
+        key, body = f"incoming/equities-1d/{symbol}.csv", (HEADER + f"{symbol},2020-01-02,1,1,1,1,5\n").encode()
+        one = Drop(key, vendor.put(key, body), "0", len(body), DANA)
+        ingest_package.ingest(vendor=vendor, market=market, snapshots=listed, drop=one)
+
+    class Slow(Listed):
+        """Another drop is published and listed while this one is about to be listed."""
+
+        def publish(self, **told: Any) -> None:
+            if not self.ids:
+                self.ids.append("")
+                drop("B", self)
+            super().publish(**told)
+
+    listed = Slow()
+    drop("A", listed)
+    assert listed.ids[-1] == snapshot.latest(market, "equities-1d")
+    assert snapshot.load(market, "equities-1d", listed.ids[-1]).symbols == ("A", "B")
+
+
 def test_a_reader_sees_the_old_snapshot_until_the_new_one_is_whole(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

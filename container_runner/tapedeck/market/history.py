@@ -75,8 +75,9 @@ def resolve(store: ObjectStore, dataset: str, text: str = reference.LATEST) -> s
         return reference.the_one(wanted.text, dataset, found).id
     if wanted.at is None:
         pointer = snapshot.latest(store, dataset)
-        if pointer is not None and pointer not in history.snapshots:
-            return pointer
+        listed = history.snapshots.get(pointer) if pointer else None
+        if pointer and (listed is None or listed.withdrawn_at is None):
+            return pointer  # also where two were published at once and listed the other way round
     newest = history.newest(wanted.at)
     if newest is None:
         when = f" published up to {wanted.at.isoformat()}" if wanted.at else ""

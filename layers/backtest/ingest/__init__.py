@@ -11,6 +11,7 @@ from backtest.errors import PlatformError
 from backtest.ingest import policy, report
 from backtest.ingest.drop import Drop
 from backtest.ingest.report import Report
+from tapedeck.market import snapshot
 from tapedeck.market.errors import DatasetNameError, EncodingError, PublishConflictError, WithdrawnSnapshotError
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import ObjectStore
@@ -18,6 +19,7 @@ from tapedeck.market.vendor import drop as vendor_drop
 from tapedeck.market.vendor.accept import accept
 from tapedeck.market.vendor.problems import Problem
 
+_TRIES = 8  # against others that publish at the same time
 MAX_BYTES = 512 * 2**20  # of a dropped object
 
 
@@ -88,7 +90,7 @@ def _take(vendor: ObjectStore, market: ObjectStore, snapshots: Snapshots, drop: 
         raise PlatformError(f"others kept publishing {dataset.name}") from error
     except tuple(_CODES) as error:
         return _RefusedError(_CODES[type(error)], str(error)).answer(drop)
-    _list(snapshots, published.snapshot)
+    _list_newest(snapshots, market, published.snapshot)
     return report.ingested(drop, reading, published)
 
 
@@ -99,6 +101,18 @@ def _body(vendor: ObjectStore, drop: Drop) -> bytes:
         return vendor.get(drop.key, drop.version)
     except KeyError:
         raise _RefusedError("gone", "the object was deleted before it was read") from None
+
+
+def _list_newest(snapshots: Snapshots, market: ObjectStore, published: Snapshot) -> None:
+    """List a snapshot, and what was published on top of it meanwhile: the one listed last is what the pointer names."""
+    _list(snapshots, published)
+    for _ in range(_TRIES):
+        held = snapshot.latest(market, published.dataset)
+        if held is None or held == published.id:
+            return
+        published = snapshot.load(market, published.dataset, held)
+        _list(snapshots, published)
+    raise PlatformError(f"others kept publishing {published.dataset}")
 
 
 def _list(snapshots: Snapshots, published: Snapshot) -> None:
