@@ -6,6 +6,8 @@ import gzip
 from pathlib import Path
 
 import bokeh_sampledata
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
 import pytest
 
 from tapedeck.cli import main
@@ -66,3 +68,11 @@ def test_a_dataset_that_is_none_is_refused(name: str, tmp_path: Path, capsys: py
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ingest(tmp_path, tmp_path / "none.csv") == 2
     assert "none.csv: No such file" in capsys.readouterr().err
+
+
+def test_parquet_gives_the_snapshot_of_the_csv(tmp_path: Path) -> None:
+    table = pacsv.read_csv(STOCKS)
+    pq.write_table(table, tmp_path / "stocks.parquet")
+    assert ingest(tmp_path / "one", STOCKS) == 0
+    assert ingest(tmp_path / "two", tmp_path / "stocks.parquet") == 0
+    assert latest(tmp_path / "one", "equities-1d").id == latest(tmp_path / "two", "equities-1d").id

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tapedeck.market import calendar as calendars
-from tapedeck.market import encoding, layout
+from tapedeck.market import encoding, layout, reader
+from tapedeck.market.store import FolderStore
 from tapedeck.market.vendor import drop, summary
+from tapedeck.market.vendor.accept import accept
 from tapedeck.market.vendor.reading import BadRows, Reading
 
 LEAN = Path(__file__).parents[3] / "shared/data/lean"
@@ -130,3 +135,22 @@ def test_cutting_the_batches_differently_changes_nothing(
     body = (HEADER + "".join(lines)).encode()
     whole = drop.read(DAILY, "a.csv", body, bad_rows=bad_rows)
     assert told(drop.read(DAILY, "a.csv", body, bad_rows=bad_rows, held_rows=held)) == told(whole)
+
+
+decimals = st.decimals(min_value="0.0001", max_value="99999", places=4, allow_nan=False)
+SESSIONS = calendars.get("XNYS").sessions(date(2020, 1, 2), date(2020, 3, 31))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.dictionaries(st.tuples(st.sampled_from("AB"), st.sampled_from(SESSIONS)), decimals, min_size=1, max_size=8))
+def test_what_is_ingested_is_read_back_value_by_value(wanted: dict[tuple[str, date], Decimal]) -> None:
+    lines = [f"{symbol},{day},{at},{at},{at},{at},{at},\n" for (symbol, day), at in wanted.items()]
+    reading = drop.read(DAILY, "a.csv", (HEADER + "".join(lines)).encode(), held_rows=3)
+    with TemporaryDirectory() as folder:
+        store = FolderStore(Path(folder))
+        at = accept(store, reading).snapshot
+        block = reader.read_block(store, at, at.symbols, ["close", "volume"], SESSIONS[0], SESSIONS[-1])
+        for column, symbol in enumerate(at.symbols):
+            own = [float(wanted.get((symbol, day), "nan")) for day in SESSIONS]
+            np.testing.assert_array_equal(block.fields["close"][:, column], own)
+            np.testing.assert_array_equal(block.fields["volume"][:, column], np.nan_to_num(own))

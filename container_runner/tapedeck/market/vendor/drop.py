@@ -9,7 +9,8 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
@@ -131,11 +132,8 @@ class _Opener:
             self.open(name, shown, cast(BinaryIO, whole), depth)
 
     def _parquet(self, path: PurePosixPath, shown: str, file: BinaryIO) -> None:
-        with tempfile.NamedTemporaryFile(suffix=".parquet") as whole:
-            shutil.copyfileobj(file, whole)
-            whole.flush()
-            with parquet.as_csv(Path(whole.name)) as rows:
-                self._text(path, shown, metered(rows, self._room))
+        with _on_disk(file) as whole, parquet.as_csv(whole) as rows:
+            self._text(path, shown, metered(rows, self._room))
 
     def _other_bar(self, name: PurePosixPath) -> bool:
         """Say whether LEAN's folder names another bar than the dataset's: a whole tree may be dropped for each."""
@@ -154,3 +152,15 @@ class _Opener:
                 lean.read_bars(self._reading, shown, path.name, lines)
             else:
                 tabular.read(self._reading, shown, path.stem, lines, _layout)
+
+
+@contextmanager
+def _on_disk(file: BinaryIO) -> Iterator[Path]:
+    """Give a path to the stream's bytes: its own where it is a file, else a copy's."""
+    if isinstance(file, io.BufferedReader) and isinstance(file.raw, io.FileIO) and isinstance(file.name, str):
+        yield Path(file.name)
+        return
+    with tempfile.NamedTemporaryFile(suffix=".parquet") as copy:
+        shutil.copyfileobj(file, copy)
+        copy.flush()
+        yield Path(copy.name)
