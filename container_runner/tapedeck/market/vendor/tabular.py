@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import TextIO
 
 from tapedeck.market import encoding, layout
@@ -16,6 +17,7 @@ from tapedeck.market.vendor.reading import Reading
 Fields = Mapping[str, str]  # a row's texts by our names
 
 
+@lru_cache(maxsize=65_536)  # prices come again
 def decimal(text: str) -> Tick:
     """Return a price that is written as a decimal number. Raises EncodingError."""
     return encoding.ticks(text)
