@@ -37,7 +37,7 @@ class Cell:
     def columns(self) -> list[array[int] | array[float]]:
         """The columns, by `_TYPES`."""
         for column, values in zip(self._columns, zip(*self._pending, strict=True), strict=False):
-            column.extend(values)  # type: ignore[arg-type]
+            column.extend(values)
         self._pending = []
         return self._columns
 
