@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
+from datetime import date
 from pathlib import Path
 
 import bokeh_sampledata
@@ -11,8 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tapedeck.cli import main
-from tapedeck.market import snapshot
+from tapedeck.market import calendar as calendars
+from tapedeck.market import layout, snapshot
 from tapedeck.market.store import FolderStore
+from tapedeck.market.vendor import drop
 
 ROOT = Path(__file__).parents[2]
 STOCKS = Path(bokeh_sampledata.__file__).parent / "_data/stocks.csv.gz"
@@ -76,3 +80,25 @@ def test_parquet_gives_the_snapshot_of_the_csv(tmp_path: Path) -> None:
     assert ingest(tmp_path / "one", STOCKS) == 0
     assert ingest(tmp_path / "two", tmp_path / "stocks.parquet") == 0
     assert latest(tmp_path / "one", "equities-1d").id == latest(tmp_path / "two", "equities-1d").id
+
+
+def peak_bytes(folder: Path, last: date) -> int:
+    """What reading two symbols' minutes up to a day takes at its highest, in Python's own memory."""
+    path = folder / f"{last}.csv"
+    with path.open("w") as file:
+        file.write(HEADER)
+        for day in calendars.get("XNYS").sessions(date(2020, 1, 2), last):
+            for minute in range(60):
+                file.writelines(f"{symbol},{day} 10:{minute:02},2,2,2,2,5\n" for symbol in "AB")
+    tracemalloc.start()
+    with path.open("rb") as raw:
+        reading = drop.read(layout.parse_dataset("equities-1m"), path.name, raw, held_rows=300)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(reading.series["A"].months) == last.month
+    return peak
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    peak_bytes(tmp_path, date(2020, 1, 3))  # caches that all share
+    assert peak_bytes(tmp_path, date(2020, 5, 29)) < 1.6 * peak_bytes(tmp_path, date(2020, 1, 31))
