@@ -8,6 +8,7 @@ import time
 from infra.local.cluster.bundle import bundle
 from infra.local.cluster.bundle_folder import write_bundle
 from infra.local.cluster.engine import Engine
+from infra.local.cluster.held_read_only import HeldReadOnly
 from infra.local.cluster.running import Launch, Running
 
 _KILL_WAIT_S = 5.0
@@ -29,7 +30,8 @@ class GvisorContainer(Running):
             hostname=launch.hostname,
             cgroup=cgroup,
         )
-        write_bundle(launch.folder, config)
+        self._sources = HeldReadOnly(launch.folder / "sources", config)
+        write_bundle(launch.folder, self._sources.config)
         super().__init__(engine.command("run", "--bundle", str(launch.folder), name), launch.log)
         self._asked = False
         self._ask_again_at = 0.0
@@ -51,5 +53,6 @@ class GvisorContainer(Running):
             self._process.wait()
 
     def close(self) -> None:
-        """Remove the state that runsc keeps of it."""
+        """Remove the state that runsc keeps of it, and its mounts."""
         self._engine.call("delete", "--force", self._name)
+        self._sources.release()
