@@ -17,10 +17,10 @@ from infra.local.stack import ROOT
 
 
 def test_the_stack_runs_in_the_background_until_it_is_ended_and_even_killed_leaves_no_process(
-    assembly: Path, tmp_path: Path
+    assembly: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     state = tmp_path / "state"
-    free = {f"TAPEDECK_PORT_{name}": "0" for name in ("GATEWAY", "AWS", "CLUSTER", "POSTGRES")}
+    free = {f"TAPEDECK_PORT_{name}": "0" for name in ("GATEWAY", "AWS", "CLUSTER", "POSTGRES", "CACHE")}
 
     def local(command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -33,6 +33,8 @@ def test_the_stack_runs_in_the_background_until_it_is_ended_and_even_killed_leav
             check=False,
         )
 
+    request.addfinalizer(lambda: local("down"))  # a claim that fails leaves no stack running either
+
     def started() -> tuple[int, set[int]]:
         pid = json.loads((state / "stack.json").read_text())["pid"]
         return pid, {pid, *_children(pid)}
@@ -41,7 +43,8 @@ def test_the_stack_runs_in_the_background_until_it_is_ended_and_even_killed_leav
     up = local("up")
     assert up.returncode == 0, up.stderr
     assert "export AWS_ENDPOINT_URL=http://127.0.0.1:" in up.stdout
-    assert up.stdout.count("python -c") == 3
+    for command in ("python -c", "tapedeck submit examples/crossover.py", "tapedeck report"):
+        assert command in up.stdout
     api = json.loads((state / "stack.json").read_text())["api"]
     with pytest.raises(urllib.error.HTTPError, match="403") as refused:
         urllib.request.urlopen(f"{api}/v1/backtest", timeout=10)

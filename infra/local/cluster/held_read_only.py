@@ -1,7 +1,7 @@
 """Read-only sources of a bundle, held read-only by the host's kernel too.
 
-A `ro` mount inside of a sandbox is the sandbox's word: one build of runsc let it be remounted. A bind mount that the host
-holds read-only cannot be written through, whatever happens inside.
+A `ro` mount inside of a sandbox is the sandbox's word: one build of runsc let it be remounted. A bind mount that the
+host holds read-only cannot be written through, whatever happens inside.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class HeldReadOnly:
         """Make the binds; `config` is `config` with each read-only source replaced by one. Raises `OSError`."""
         self._places: list[Path] = []
         self.config = deepcopy(config)
-        folder.mkdir()
+        folder.mkdir(parents=True)
         try:
             for mount in self.config["mounts"]:
                 if mount["type"] == "bind" and "ro" in mount["options"]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -68,6 +70,19 @@ def test_decisions_before_their_bars_and_after_their_seal_are_not_taken(campaign
     assert {said[f"change the sealed decisions {index}"] for index in range(5)} == {"DONE"}
     assert {said[f"the sealed decisions {index} are still read"] for index in range(5)} == {"DONE"}
     assert said["thousands of files"] == "DONE"
+    assert said["a pickle that kills who opens it"] == "DONE"  # and the sidecar lived to give the honest digest
+
+
+def test_a_pickle_of_that_kind_kills_a_reader_that_opens_it() -> None:
+    """The control: the same bytes, unpickled by a process of their own process group."""
+    bomb = "import os, pickle; B = type('B', (), {'__reduce__': lambda self: (os.kill, (0, 9))}); "
+    opened = subprocess.run(
+        [sys.executable, "-c", bomb + "import sys; sys.modules['__main__'].B = B; pickle.loads(pickle.dumps(B()))"],
+        start_new_session=True,  # the bomb's pid 0 is its reader's group
+        timeout=30,
+        check=False,
+    )
+    assert opened.returncode == -9
 
 
 def test_the_neighbour_ran_beside_every_attack_and_came_to_no_harm(

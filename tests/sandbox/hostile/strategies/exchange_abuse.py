@@ -1,6 +1,7 @@
 """Plays with the files that cross the line: decides early, changes what is sealed, says what it should not, litters."""
 
 import os
+import pickle
 import time
 from pathlib import Path
 
@@ -10,6 +11,13 @@ from tapedeck import Strategy
 
 OUT = Path("/exchange/out")
 SIZES = (22, 21, 20, 22, 22, 21)  # sessions of the six months
+
+
+class Bomb:
+    """Kills the process that unpickles it."""
+
+    def __reduce__(self):
+        return os.kill, (0, 9)
 
 
 def write(name, body):
@@ -28,6 +36,7 @@ class ExchangeAbuse(Strategy):
             attempt("decide under wrong names", self.misname)
             attempt("a second hello", lambda: write("hello.bin", b"TDK1" + bytes(12)))
             attempt("orders, requests and acknowledgements", self.invent)
+            attempt("a pickle that kills who opens it", self.pickle)
             attempt("thousands of files", self.litter)
         else:
             attempt(f"change the sealed decisions {self.chunk - 1}", lambda: self.rewrite(self.chunk - 1))
@@ -56,6 +65,11 @@ class ExchangeAbuse(Strategy):
     def invent():
         for name in ("stop", "run.json", "orders-000000.bin", "request-000000", "checkpoint.bin", "state.json"):
             write(name, os.urandom(64))
+
+    @staticmethod
+    def pickle():
+        for name in ("state-000000.bin", "state.pickle", "checkpoint.pkl", "failure.pickle", "hello.pickle"):
+            write(name, pickle.dumps(Bomb()))
 
     @staticmethod
     def litter():
