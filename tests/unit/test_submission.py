@@ -13,7 +13,7 @@ import pytest
 
 import contract
 from tapedeck.fields import FIELDS
-from tapedeck.submission import Limits, SubmissionError, inspect_source, resolve_parameters
+from tapedeck.submission import Limits, SubmissionError, inspect_source, list_source, resolve_parameters
 
 ROOT = Path(__file__).parents[2]
 HEADER = """\
@@ -293,3 +293,15 @@ def test_the_submission_package_needs_neither_numpy_nor_site_packages() -> None:
 
 def test_the_librarys_fields_are_the_contracts() -> None:
     assert FIELDS == contract.FIELDS
+
+
+def test_a_notebooks_code_is_listed_by_cell_and_a_hostile_one_is_not_read_here() -> None:
+    cells = [
+        {"cell_type": "markdown", "source": ["text"]},
+        {"cell_type": "code", "metadata": {}, "source": ["x = 1\n", "y = 2"]},
+        {"cell_type": "code", "metadata": {}, "source": "z = 3"},
+    ]
+    assert list_source("a.ipynb", json.dumps({"cells": cells}).encode()) == [(1, "x = 1\ny = 2"), (2, "z = 3")]
+    assert list_source("a.py", b"x = 1\n") == [(None, "x = 1\n")]
+    with pytest.raises(SubmissionError):
+        list_source("a.ipynb", b"[" * 100_000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tapedeck.submission.errors import CODES, SubmissionError
 from tapedeck.submission.inspection import Inspection, Parameter, Scalar
-from tapedeck.submission.isolation import MAX_BYTES, Limits, inspect_source
+from tapedeck.submission.isolation import MAX_BYTES, Limits, inspect_source, list_source
 from tapedeck.submission.parameters import resolve_parameters
 from tapedeck.suggest import closest, did_you_mean
 
@@ -19,5 +19,6 @@ __all__ = [
     "closest",
     "did_you_mean",
     "inspect_source",
+    "list_source",
     "resolve_parameters",
 ]

@@ -13,8 +13,8 @@ ANSWER_BYTES = 1024 * 1024
 OUT_OF_MEMORY = 70  # exit code: no memory even for a refusal
 
 
-def main(name: str, memory_bytes: int, cpu_seconds: int) -> None:
-    """Inspect the source on stdin; the limits hold from before its first byte is read."""
+def main(what: str, name: str, memory_bytes: int, cpu_seconds: int) -> None:
+    """Answer with the "inspection" or the "listing" of the source on stdin; limits hold from before its first byte."""
     limits = {
         resource.RLIMIT_AS: memory_bytes,
         resource.RLIMIT_CPU: cpu_seconds,
@@ -25,15 +25,19 @@ def main(name: str, memory_bytes: int, cpu_seconds: int) -> None:
     for limit, value in limits.items():
         resource.setrlimit(limit, (value, value))
     try:
-        sys.stdout.write(json.dumps(_answer(name, sys.stdin.buffer.read()), allow_nan=False))
+        sys.stdout.write(json.dumps(_answer(what, name, sys.stdin.buffer.read()), allow_nan=False))
     except MemoryError:
         sys.exit(OUT_OF_MEMORY)
 
 
-def _answer(name: str, body: bytes) -> dict[str, object]:
+def _answer(what: str, name: str, body: bytes) -> dict[str, object]:
     from tapedeck.submission import reader  # noqa: PLC0415 - after the limits are set
 
     try:
+        if what == "listing":
+            return {
+                "listing": [(cell.number, cell.text) for cell in reader.cells_of(reader.kind_of(name), name, body)[0]]
+            }
         return {"inspection": reader.read(name, body).to_dict()}
     except SubmissionError as error:
         return {"error": error.to_dict()}

@@ -20,7 +20,7 @@ MAX_BYTES = 4 * 1024 * 1024
 _ROOT = Path(__file__).resolve().parents[2]  # the folder that holds the package `tapedeck`
 _START = (
     "import sys; sys.path.insert(0, sys.argv[1]); from tapedeck.submission.child import main; "
-    "main(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))"
+    "main(sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))"
 )
 _ENVIRONMENT = ("LD_LIBRARY_PATH",)  # where Lambda's interpreter finds itself; nothing else is handed on
 _TIME = (signal.SIGXCPU, signal.SIGKILL)  # the kernel's answer to the soft and to the hard limit of CPU time
@@ -46,15 +46,28 @@ def inspect_source(name: str, body: bytes, limits: Limits | None = None) -> Insp
     if len(body) > MAX_BYTES:
         message = f"{name} has {len(body):,} bytes; a submission has at most {MAX_BYTES:,}."
         raise SubmissionError("TOO_LARGE", message)
-    answer = _ask(name, body, limits)
+    return Inspection(**_ask("inspection", name, body, limits))
+
+
+def list_source(name: str, body: bytes, limits: Limits | None = None) -> list[tuple[int | None, str]]:
+    """Return the code of a submission as (code cell, text), a script's or an archive's entry point as (None, text).
+
+    It is read under the limits of `inspect_source` and raises what that raises.
+    """
+    return [(number, text) for number, text in _ask("listing", name, body, limits or Limits())]
+
+
+def _ask(what: str, name: str, body: bytes, limits: Limits) -> Any:
+    """Return the child's answer; raises `SubmissionError` when it refuses."""
+    answer = _answered(what, name, body, limits)
     error = answer.get("error")
     if error is not None:
         raise SubmissionError(**error)
-    return Inspection(**answer["inspection"])
+    return answer[what]
 
 
-def _ask(name: str, body: bytes, limits: Limits) -> dict[str, Any]:
-    command = [sys.executable, "-I", "-S", "-B", "-c", _START, str(_ROOT), name]
+def _answered(what: str, name: str, body: bytes, limits: Limits) -> dict[str, Any]:
+    command = [sys.executable, "-I", "-S", "-B", "-c", _START, str(_ROOT), what, name]
     command += [str(limits.memory_bytes), str(limits.cpu_seconds)]
     import subprocess  # noqa: PLC0415 - a strategy's start, which loads this package, needs neither
     import tempfile  # noqa: PLC0415 - see above

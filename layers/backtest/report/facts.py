@@ -15,6 +15,7 @@ from backtest import layout
 from backtest.errors import PlatformError
 from backtest.events import read_result
 from contract import Result, RunManifest
+from tapedeck.submission import SubmissionError, list_source
 
 LOG_LINES = 2000
 
@@ -61,7 +62,7 @@ def gather(read: Read, job: str, attempt: int, manifest_digest: str) -> Facts:
         trade_columns=trade_columns,
         trades=trades,
         actions=json.loads(_artifact(read, result, "actions.json")),
-        code=_source(read(manifest["code"]["key"]), manifest["code"]["kind"]),
+        code=_source(read(manifest["code"]["key"]), manifest["code"]["name"]),
         log=_log(read, result),
         equity_csv=equity_csv,
         trades_csv=trades_csv,
@@ -87,14 +88,10 @@ def _log(read: Read, result: Result) -> list[dict[str, Any]]:
     return [*lines[: LOG_LINES // 2], cut, *lines[-LOG_LINES // 2 :]]
 
 
-def _source(body: bytes, kind: str) -> str:
-    """Return the code as text; of a notebook the code cells, of a zip a note.
-
-    The submission was inspected in a child process before it ran; here its JSON is only read back.
-    """
-    if kind == "zip":
-        return "(a zip of several files: fetch it by its digest)"
-    if kind == "script":
-        return body.decode("utf-8", "replace")
-    cells = [c for c in json.loads(body).get("cells", []) if c.get("cell_type") == "code"]
-    return "\n\n".join(f"# In [{n}]\n{''.join(c['source'])}" for n, c in enumerate(cells, 1))
+def _source(body: bytes, name: str) -> str:
+    """Return the code as text; it is read in a child process with limits, as when it was submitted."""
+    try:
+        cells = list_source(name, body)
+    except SubmissionError as error:
+        return f"(the code cannot be shown: {error.message})"
+    return "\n\n".join(text if number is None else f"# In [{number}]\n{text}" for number, text in cells)
