@@ -87,8 +87,8 @@ lint: setup ## ruff, mypy (strict) and the import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test-fast: setup ## Tests that need neither the sandbox nor the stack
-	$(BIN)/pytest tests/unit tests/component tests/infra
+test-fast: setup ## Tests that start no server, sandbox or stack: under two minutes
+	$(BIN)/pytest tests/unit tests/infra
 
 test: lint ## Everything
 	$(BIN)/pytest
