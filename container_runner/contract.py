@@ -148,7 +148,7 @@ class CodeRef(TypedDict):
 
 
 class EngineRef(TypedDict):
-    """Engine version and settings of a run; money in the dataset's currency, costs in basis points of traded value."""
+    """Engine version and settings of a run; `tapedeck.ranges` states the units, 0 = not asked for."""
 
     version: str
     cash: float
@@ -158,7 +158,18 @@ class EngineRef(TypedDict):
     leverage: float
     fractional: bool
     commission_bps: float
+    commission_per_share: float
+    commission_minimum: float
     slippage_bps: float
+    half_spread_per_share: float
+    impact_bps: float
+    volume_cap: float
+    halt_zero_volume: bool
+    borrow_fee_annual: float
+    interest_credit_annual: float
+    interest_debit_annual: float
+    lot_size: float
+    maintenance_margin: float
 
 
 class Audit(TypedDict):

@@ -7,9 +7,19 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from backtest.errors import CallerError
+from tapedeck.ranges import RANGES, checked, contradiction
 from tapedeck.suggest import did_you_mean
 
 MAX_SYMBOLS = 20_000
@@ -25,11 +35,10 @@ def _iso_date(value: object) -> date:
 Day = Annotated[date, BeforeValidator(_iso_date)]
 Name = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
 Symbol = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,32}$")]
-Costs = Annotated[float, Field(ge=0, le=1000)]
 
 
 class BacktestRequest(BaseModel):
-    """A run, as asked for. Money in the dataset's currency; costs in basis points of traded value; dates inclusive."""
+    """A run, as asked for. Dates inclusive; money in the dataset's currency; costs as `tapedeck.ranges` states them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -45,12 +54,28 @@ class BacktestRequest(BaseModel):
     rebalance: Literal["change", "day", "month"] = "change"
     leverage: Annotated[float, Field(ge=1, le=100)] = 1.0
     fractional: bool = True
-    commission_bps: Costs = 5.0
-    slippage_bps: Costs = 2.0
+    commission_bps: float = 5.0
+    commission_per_share: float = 0.0
+    commission_minimum: float = 0.0
+    slippage_bps: float = 2.0
+    half_spread_per_share: float = 0.0
+    impact_bps: float = 0.0
+    volume_cap: float = 0.0
+    halt_zero_volume: bool = False
+    borrow_fee_annual: float = 0.0
+    interest_credit_annual: float = 0.0
+    interest_debit_annual: float = 0.0
+    lot_size: float = 0.0
+    maintenance_margin: float = 0.0
     adjust: Literal["split", "raw", "total"] = "split"
     risk_free: Annotated[float, Field(gt=-1, lt=1)] = 0.0  # annual
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     audit: bool = False  # for look-ahead, after the run: how-to/audit.md
+
+    @field_validator(*RANGES, mode="before")
+    @classmethod
+    def _in_range(cls, value: object, info: ValidationInfo) -> float:
+        return checked(info.field_name or "", value)
 
 
 def read_request(header: Mapping[str, object], params: Mapping[str, object]) -> BacktestRequest:
@@ -65,6 +90,9 @@ def read_request(header: Mapping[str, object], params: Mapping[str, object]) -> 
         raise _refused(e) from e
     if request.end < request.start:
         raise CallerError(400, "EMPTY_RANGE", f"end {request.end} is before start {request.start}", key="end")
+    wrong = contradiction(request.model_dump(include={"leverage", "fractional", "lot_size", "maintenance_margin"}))
+    if wrong:
+        raise CallerError(400, "BAD_VALUE", wrong, key=wrong.split()[0])
     if request.symbols != "*" and (twice := _first_repeated(request.symbols)):
         raise CallerError(400, "REPEATED_SYMBOL", f"{twice} stands twice in symbols", key="symbols", symbol=twice)
     return request
@@ -89,5 +117,5 @@ def _refused(error: ValidationError) -> CallerError:
     if first["type"] == "missing":
         where = "in the header block of the file or in the parameters of the call"
         return CallerError(400, "MISSING_KEY", f"{key} is missing: say it {where}", key=key)
-    reason = first["msg"].removeprefix("Value error, ")
+    reason = first["msg"].removeprefix("Value error, ").removeprefix(f"{key} is ")
     return CallerError(400, "BAD_VALUE", f"{key}: {reason}", key=key)

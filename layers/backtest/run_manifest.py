@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from backtest.request import BacktestRequest
 from backtest.universe import Universe
@@ -62,17 +63,8 @@ def run_manifest(
 
 
 def _engine(request: BacktestRequest) -> EngineRef:
-    return EngineRef(
-        version=ENGINE_VERSION,
-        cash=request.cash,
-        accounts=request.accounts,
-        size_at=request.size_at,
-        rebalance=request.rebalance,
-        leverage=request.leverage,
-        fractional=request.fractional,
-        commission_bps=request.commission_bps,
-        slippage_bps=request.slippage_bps,
-    )
+    settings = {name: getattr(request, name) for name in EngineRef.__annotations__ if name != "version"}
+    return cast("EngineRef", {"version": ENGINE_VERSION, **settings})
 
 
 def canonical(value: object) -> bytes:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from sandbox import policy
 from sidecar.attempt import Attempt
 from sidecar.exchange import Exchange
 from sidecar.settings import Settings
+from tapedeck.engine import EngineSettings
 from tapedeck.market import calendar as calendars
 from tapedeck.market import encoding, layout, publish
 from tapedeck.market.actions import Dividend, Split
@@ -111,17 +112,7 @@ def manifest(snapshot: str, source: str, **changes: Any) -> contract.RunManifest
         "end": END,
         "adjust": "split",
         "chunks": MONTHLY,
-        "engine": {
-            "version": ENGINE_VERSION,
-            "cash": 1_000_000.0,
-            "accounts": "one",
-            "size_at": "decision",
-            "rebalance": "change",
-            "leverage": 1.0,
-            "fractional": True,
-            "commission_bps": 5.0,
-            "slippage_bps": 2.0,
-        },
+        "engine": {"version": ENGINE_VERSION, **asdict(EngineSettings())},  # type: ignore[typeddict-item]  # the names are equal
         "seed": 7,
         "audit": None,
         "risk_free": 0.0,

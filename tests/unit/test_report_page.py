@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html.parser
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from backtest.report import chart, figures, page
 from backtest.report.facts import Facts
+from tapedeck.engine import EngineSettings
 
 EVIL = "</pre><script>alert(1)</script>\"'&"
 
@@ -45,8 +46,7 @@ def facts(**changes: Any) -> Facts:
         "end": "2006-03-10", "dataset": "equities-1d", "calendar": "XNYS", "bar": "1d", "adjust": "split", "seed": 0,
         "audit": None,
         "code": {"name": "crossover.py", "digest": "d", "kind": "script", "key": "k"},
-        "engine": {"version": "1", "cash": 1000.0, "accounts": "one", "size_at": "decision", "rebalance": "change",
-                   "leverage": 1.0, "fractional": True, "commission_bps": 5.0, "slippage_bps": 2.0},
+        "engine": {"version": "1", **asdict(EngineSettings(cash=1000.0))},
     }  # fmt: skip
     whole = Facts(
         manifest=manifest,
