@@ -17,6 +17,7 @@ MEASURES = {
     "exchange": "benchmarks.sandbox.exchange",
     "logs": "benchmarks.sandbox.logs",
     "s1-on-bar": "benchmarks.s1.measure_on_bar",
+    "agreement": "benchmarks.engine.agreement",
 }
 
 

@@ -1,0 +1,78 @@
+"""The peers' own pinned environments, and one measurement in a process of such an environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+VENVS = ROOT / "build" / "venvs"
+UV = VENVS / "tools" / "bin" / "uv"
+STRATEGY = VENVS / "strategy" / "bin" / "python"  # ours and the limits run in what researchers have
+TIMEOUT_SECONDS = 580
+
+_VECTORBT = ("vectorbt==1.2.0", "numba==0.68.1", "numpy==2.4.6", "pandas==3.1.1")
+PINS = {
+    "vectorbt": _VECTORBT,
+    "vectorbt-rust": (*_VECTORBT, "vectorbt-rust==1.2.0"),
+    "backtrader": ("backtrader==1.9.78.123", "numpy==2.4.6", "pandas==3.1.1"),
+}
+# Peer's time / limit's time on this kind of machine, measured when the targets were set. A peer that is more than SLOW
+# times slower than that, relative to the limit of the same run, was disturbed, and its row says nothing.
+SEEN = {
+    "S2 with figures": 4.07 / 0.045,  # vectorbt, the better engine, with drawdown and Sharpe
+    "S2, own NumPy": 2.12 / 0.146,  # vectorbt without figures
+    "S3": 13.6 / 0.202,  # vectorbt with its Rust engine, without figures
+}
+SLOW = 1.5
+
+
+def environment(name: str) -> Path:
+    """Return the Python of a peer's own environment, made when it is missing or when its pins have changed."""
+    folder, pins = VENVS / f"peer-{name}", "\n".join(PINS[name])
+    python, stated = folder / "bin" / "python", folder / "pins.txt"
+    if not (stated.exists() and stated.read_text() == pins):
+        subprocess.run([UV, "venv", "--quiet", "--clear", "--python", "3.11", folder], check=True, timeout=120)
+        install = [UV, "pip", "install", "--quiet", "--python", python, *PINS[name]]
+        subprocess.run(install, check=True, timeout=TIMEOUT_SECONDS)
+        stated.write_text(pins)
+    return python
+
+
+def measure(peer: str, **asked: object) -> dict[str, Any]:
+    """Return what a peer's script, `peer_vectorbt` or `peer_backtrader`, says of one workload, in its own process."""
+    script = f"benchmarks.engine.peer_{peer.partition('-')[0]}"
+    return call(environment(peer), script, **asked)
+
+
+def vectorbt(workload: str, engine: str = "numba", **asked: object) -> dict[str, Any]:
+    """Measure vectorbt; see `peer_vectorbt.main` for what can be asked and what is answered."""
+    return measure("vectorbt" if engine == "numba" else "vectorbt-rust", workload=workload, engine=engine, **asked)
+
+
+def call(python: Path, module: str, **asked: object) -> dict[str, Any]:
+    """Run `module` with what is asked as JSON, return its last line, and `process_wall`: from its start to its end."""
+    begun = time.perf_counter()
+    out = subprocess.run(
+        [python, "-m", module, json.dumps(asked)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'container_runner'}", **ONE_CORE},
+        stdout=subprocess.PIPE,
+        timeout=TIMEOUT_SECONDS,
+        check=True,
+    ).stdout
+    answer: dict[str, Any] = json.loads(out.splitlines()[-1])
+    return {**answer, "process_wall": time.perf_counter() - begun}
+
+
+ONE_CORE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
+
+
+def disturbed(seen: str, peer: float, limit: float) -> str | None:
+    """Return why a row is void: the peer was much slower than it is known to be; None when it was not."""
+    slower = peer / limit / SEEN[seen]
+    return f"void, the peer was {slower:.2g} times slower than seen" if slower > SLOW else None
