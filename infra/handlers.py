@@ -175,7 +175,7 @@ class Handlers:
             *write(self._market, "*"),
             *list_keys(self._market),
         ]
-        return self._function("Ingest", timeout=900, memory=3008, environment=told, statements=may, disk=4096)
+        return self._function("Ingest", timeout=900, memory=3008, environment=told, statements=may, disk=10_240)
 
     def credentials(self) -> PlatformFunction:
         """Gives a sidecar one hour's credentials for its own attempt."""

@@ -65,7 +65,11 @@ class Bench:
             for at, one in enumerate(notifications)
         ]
         context = SimpleNamespace(
-            function_name="ingest", memory_limit_in_mb=1, invoked_function_arn="arn", aws_request_id="1"
+            function_name="ingest",
+            memory_limit_in_mb=1,
+            invoked_function_arn="arn",
+            aws_request_id="1",
+            get_remaining_time_in_millis=lambda: 900_000,
         )
         answer = function.handler({"Records": records}, context)  # type: ignore[arg-type]
         return [failed["itemIdentifier"] for failed in answer["batchItemFailures"]]

@@ -45,10 +45,10 @@ def columns(reading: Reading, symbol: str) -> dict[str, list[float]]:
     return {column: [value / 10 ** scale[column] for value in month.columns[column]] for column in COLUMNS}
 
 
-def zipped(name: str, text: str) -> bytes:
+def zipped(name: str, content: str | bytes) -> bytes:
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(name, text)
+        archive.writestr(name, content)
     return body.getvalue()
 
 
@@ -152,17 +152,10 @@ def test_parquet_in_a_vendors_layout_is_read_as_its_csv_is() -> None:
     names, *rows = [line.split(",") for line in POLYGON_MINUTES.splitlines()]
     table = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
     body = parquet_bytes(**(table | {"window_start": pa.array(list(map(int, table["window_start"])))}))
-    reading = drop.read(MINUTE, "minutes.zip", zipped_bytes("2025/04.parquet", body))
+    reading = drop.read(MINUTE, "minutes.zip", zipped("2025/04.parquet", body))
     assert columns(reading, "AAPL") == columns(
         drop.read(MINUTE, "a.csv.gz", gzip.compress(POLYGON_MINUTES.encode())), "AAPL"
     )
-
-
-def zipped_bytes(name: str, content: bytes) -> bytes:
-    body = io.BytesIO()
-    with zipfile.ZipFile(body, "w") as archive:
-        archive.writestr(name, content)
-    return body.getvalue()
 
 
 def test_a_row_of_parquet_is_named_with_its_place() -> None:
@@ -205,3 +198,40 @@ def test_parquet_that_unpacks_without_end_meets_the_childs_limits(
 def test_a_gzip_that_is_cut_short_is_refused() -> None:
     reading = drop.read(MINUTE, "a.csv.gz", gzip.compress(POLYGON_MINUTES.encode())[:-12])
     assert reading.problems.shown[0].code == "zip"
+
+
+def zstandard(*frames: str) -> bytes:
+    return b"".join(pa.compress(frame.encode(), "zstd", asbytes=True) for frame in frames)
+
+
+DATABENTO_MINUTES = [
+    f"17448102{minute}0000000000,33,1,7,{price}000000000,{price}500000000,{price}000000000,{price}250000000,12,AAPL\n"
+    for minute, price in ((0, 197), (6, 198))
+]
+
+
+def test_databentos_zstd_is_read_whatever_its_frames() -> None:
+    header, (first, second) = DATABENTO, DATABENTO_MINUTES
+    text = drop.read(MINUTE, "a.csv", (header + first + second).encode())
+    assert columns(text, "AAPL")["close"] == [197.25, 198.25]
+    for body in (zstandard(header + first + second), zstandard(header, first[:40], first[40:] + second)):
+        assert columns(drop.read(MINUTE, "xnas-20250416.ohlcv-1m.csv.zst", body), "AAPL") == columns(text, "AAPL")
+    assert columns(drop.read(MINUTE, "a.zip", zipped("a.csv.zst", body)), "AAPL") == columns(text, "AAPL")
+
+
+@pytest.mark.parametrize("body", [zstandard(DATABENTO)[:-2], b"no zstd", zstandard(DATABENTO) + b"more"])
+def test_zstd_that_is_damaged_is_refused(body: bytes) -> None:
+    assert drop.read(MINUTE, "a.csv.zst", body).problems.shown[0].code == "zip"
+
+
+def test_zstd_that_unpacks_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drop, "MAX_BYTES", 100_000)
+    body = zstandard(DATABENTO + "0" * 1_000_000)
+    assert len(body) < 1_000
+    assert drop.read(MINUTE, "a.csv.zst", body).problems.shown[0].code == "size"
+
+
+def test_a_wrong_row_in_zstd_is_named_with_file_and_line() -> None:
+    body = zstandard(DATABENTO + DATABENTO_MINUTES[0] + DATABENTO_MINUTES[1].replace("198250000000", "x"))
+    (problem,) = drop.read(MINUTE, "a.csv.zst", body).problems.shown
+    assert (problem.file, problem.line, problem.code) == ("a.csv.zst", 3, "number")

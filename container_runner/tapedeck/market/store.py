@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import io
 import os
 import tempfile
 from collections import deque
@@ -11,7 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar, cast
+
+from tapedeck.market.ranged import S3Object
 
 THREADS = 16
 _BATCH = 1024  # items that wait in a pool at once
@@ -33,6 +36,14 @@ class ObjectStore(Protocol):
 
     def swap(self, key: str, body: bytes, expected: bytes | None) -> bool:
         """Store an object only if it now holds `expected` (None: does not exist); say whether it was stored."""
+        ...
+
+
+class Streaming(ObjectStore, Protocol):
+    """A store whose objects may be larger than memory."""
+
+    def open(self, key: str, version: str | None = None) -> BinaryIO:
+        """Return an object's bytes as a stream that can seek. Raises KeyError when there is none."""
         ...
 
 
@@ -86,6 +97,14 @@ class FolderStore:
         path = self._path(key) if version is None else self._version_path(key, version)
         try:
             return path.read_bytes()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            raise KeyError(key) from None
+
+    def open(self, key: str, version: str | None = None) -> BinaryIO:
+        """Return the bytes as a stream. Raises KeyError when there is no such object or version."""
+        path = self._path(key) if version is None else self._version_path(key, version)
+        try:
+            return path.open("rb")
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise KeyError(key) from None
 
@@ -151,6 +170,10 @@ class S3Store:
         if answer is None:
             raise KeyError(key)
         return bytes(answer["Body"].read())
+
+    def open(self, key: str, version: str | None = None) -> BinaryIO:
+        """Return the bytes as a stream, read in parts. Raises KeyError when there is no such object or version."""
+        return io.BufferedReader(cast(io.RawIOBase, S3Object(self.client, self.bucket, key, version)), 1 << 20)
 
     def put(self, key: str, body: bytes, if_absent: bool = False) -> str | None:
         """Store the bytes; return the version id, None in an unversioned bucket."""

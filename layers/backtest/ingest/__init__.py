@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
-from typing import Protocol
+from pathlib import PurePosixPath
+from typing import BinaryIO, Protocol
 
 from backtest import layout
 from backtest.errors import PlatformError
@@ -14,14 +18,15 @@ from backtest.ingest.report import Report
 from tapedeck.market import snapshot
 from tapedeck.market.errors import DatasetNameError, EncodingError, PublishConflictError, WithdrawnSnapshotError
 from tapedeck.market.snapshot import Snapshot
-from tapedeck.market.store import ObjectStore
+from tapedeck.market.store import ObjectStore, Streaming
 from tapedeck.market.vendor import drop as vendor_drop
 from tapedeck.market.vendor.accept import accept
 from tapedeck.market.vendor.problems import Problem
 
 _TRIES = 8  # against others that publish at the same time
-MAX_BYTES = 512 * 2**20  # of a dropped object
-
+MAX_BYTES = 16 * 2**30  # of a drop, unpacked; what it needs of time and disk may end it before
+MAX_COPIED_BYTES = 3 * 2**30  # of a file that is not read from begin to end, and so is copied to disk first
+_COPIED = (".zip", ".parquet")
 
 _CODES: dict[type[Exception], str] = {
     DatasetNameError: "name",
@@ -50,15 +55,18 @@ class Snapshots(Protocol):
         ...
 
 
-def ingest(*, vendor: ObjectStore, market: ObjectStore, snapshots: Snapshots, drop: Drop) -> Report | None:
+def ingest(
+    *, vendor: Streaming, market: ObjectStore, snapshots: Snapshots, drop: Drop, until: float | None = None
+) -> Report | None:
     """Take in a drop and answer it below `status/`; return the answer, None when a later drop of the key was answered.
 
-    Run again for the same drop it does the same. Raises PlatformError when others kept publishing meanwhile.
+    Run again for the same drop it does the same. What is not read by `until` (of `time.monotonic`) is refused. Raises
+    PlatformError when others kept publishing meanwhile.
     """
     status = layout.upload_status(drop.key)
     if _answered(vendor, status, drop):
         return None
-    answer = _take(vendor, market, snapshots, drop)
+    answer = _take(vendor, market, snapshots, drop, until)
     vendor.put(status, json.dumps(answer, indent=2).encode())
     return answer
 
@@ -74,13 +82,14 @@ def _answered(vendor: ObjectStore, status: str, drop: Drop) -> bool:
     return drop.version is not None and drop.version == before["version"]
 
 
-def _take(vendor: ObjectStore, market: ObjectStore, snapshots: Snapshots, drop: Drop) -> Report:
+def _take(vendor: Streaming, market: ObjectStore, snapshots: Snapshots, drop: Drop, until: float | None) -> Report:
     try:
         dataset, path = drop.place()
-        body = _body(vendor, drop)
-        if path == policy.NAME:
-            return report.stated(drop, policy.parse(body))
-        reading = vendor_drop.read(dataset, path, body, bad_rows=policy.read(vendor, dataset.name))
+        with _open(vendor, drop) as file, _disk_is_finite():
+            if path == policy.NAME:
+                return report.stated(drop, policy.parse(file.read(policy.MAX_BYTES)))
+            bad_rows = policy.read(vendor, dataset.name)
+            reading = vendor_drop.read(dataset, path, file, bad_rows=bad_rows, max_bytes=MAX_BYTES, until=until)
         if reading.problems.count:
             return report.refused(drop, reading.problems.shown, reading.problems.count)
         published = accept(market, reading)
@@ -94,13 +103,25 @@ def _take(vendor: ObjectStore, market: ObjectStore, snapshots: Snapshots, drop: 
     return report.ingested(drop, reading, published)
 
 
-def _body(vendor: ObjectStore, drop: Drop) -> bytes:
-    if drop.size > MAX_BYTES:
-        raise _RefusedError("size", f"{drop.size:,} bytes are more than {MAX_BYTES:,}: drop it in parts")
+def _open(vendor: Streaming, drop: Drop) -> BinaryIO:
+    limit = MAX_COPIED_BYTES if PurePosixPath(drop.key).suffix.lower() in _COPIED else MAX_BYTES
+    if drop.size > limit:
+        instead = "drop it in parts, or as CSV" if limit < MAX_BYTES else "drop it in parts"
+        raise _RefusedError("size", f"{drop.size:,} bytes are more than {limit:,}: {instead}")
     try:
-        return vendor.get(drop.key, drop.version)
+        return vendor.open(drop.key, drop.version)
     except KeyError:
         raise _RefusedError("gone", "the object was deleted before it was read") from None
+
+
+@contextmanager
+def _disk_is_finite() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise _RefusedError("size", "its rows do not fit on this function's disk: drop it in parts") from error
 
 
 def _list_newest(snapshots: Snapshots, market: ObjectStore, published: Snapshot) -> None:

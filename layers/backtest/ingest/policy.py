@@ -11,6 +11,7 @@ from tapedeck.market.store import ObjectStore
 from tapedeck.market.vendor.reading import BadRows
 
 NAME = "policy.json"
+MAX_BYTES = 10_000  # the rest of a larger one does not parse
 
 
 class PolicyError(ValueError):

@@ -13,6 +13,8 @@ from math import isnan, nan
 from pathlib import Path
 from weakref import finalize
 
+import pyarrow as pa
+
 from tapedeck.market import encoding
 from tapedeck.market.calendar import day_number, from_day_number
 from tapedeck.market.encoding import COLUMNS, MAX_ABS, Month
@@ -22,7 +24,7 @@ _TYPES = "q" * 6 + "b" * 5 + "iiqdd"  # ts and numbers; their scales; session, f
 _SESSION, _FILE, _LINE, _ADJUSTED, _HALF = range(11, 16)
 _NONE = Rounded(nan, nan)
 _PENDING = 32  # rows that are appended together, column by column: cheaper than one by one
-_COUNT = struct.Struct("<q")
+_COUNT = struct.Struct("<qq")  # of a spilled block: bytes packed and unpacked
 _BYTES = sum(array(kind).itemsize for kind in _TYPES)  # a row's
 
 
@@ -68,7 +70,7 @@ class Cell:
 
 
 class Spill:
-    """A temporary file of blocks, gone with the process; blocks may be read from several threads."""
+    """A temporary file of lz4-packed blocks, gone with the process; blocks may be read from several threads."""
 
     def __init__(self) -> None:
         self._file, path = tempfile.mkstemp(prefix="tapedeck-ingest-")
@@ -78,7 +80,8 @@ class Spill:
 
     def write(self, body: bytes) -> int:
         """Append a block; return where it stands."""
-        at, left = self._end, memoryview(_COUNT.pack(len(body)) + body)
+        packed = pa.compress(body, "lz4", asbytes=True)
+        at, left = self._end, memoryview(_COUNT.pack(len(packed), len(body)) + packed)
         while left:
             done = os.pwrite(self._file, left, self._end)
             self._end, left = self._end + done, left[done:]
@@ -86,8 +89,9 @@ class Spill:
 
     def read(self, at: int) -> bytes:
         """Return a block."""
-        (count,) = _COUNT.unpack(os.pread(self._file, _COUNT.size, at))
-        return os.pread(self._file, count, at + _COUNT.size)
+        packed, count = _COUNT.unpack(os.pread(self._file, _COUNT.size, at))
+        body = os.pread(self._file, packed, at + _COUNT.size)
+        return bytes(pa.decompress(body, count, "lz4", asbytes=True))
 
 
 @dataclass

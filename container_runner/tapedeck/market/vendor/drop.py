@@ -1,4 +1,4 @@
-"""What arrives: a table (CSV, gzipped or not, Parquet), a factor or map file, a zip, or a tree of such in a zip."""
+"""What arrives: a table (CSV, alone, gzipped, in zstd; Parquet), a factor or map file, a zip or a tree of such."""
 
 from __future__ import annotations
 
@@ -16,19 +16,28 @@ from typing import BinaryIO, cast
 
 from tapedeck.market.errors import DatasetNameError
 from tapedeck.market.layout import Dataset
+from tapedeck.market.ranged import S3Object
 from tapedeck.market.vendor import binance, databento, derive, lean, parquet, plain, polygon, tabular
 from tapedeck.market.vendor.problems import TooManyProblemsError
 from tapedeck.market.vendor.reading import HELD_ROWS, BadRows, Reading
-from tapedeck.market.vendor.source import Room, TooLargeError, head, metered
+from tapedeck.market.vendor.source import Room, TooLargeError, TooLongError, UnpackError, head, metered, zstandard
 
 MAX_BYTES = 2**30  # unpacked, all members together
 MAX_MEMBERS = 20_000
 _IN_MEMORY = 64 * 2**20  # of a zip in a zip
-_MEMBERS = (".csv", ".gz", ".parquet", ".zip")
+_MEMBERS = (".csv", ".gz", ".parquet", ".zip", ".zst")
+_PACKED: dict[str, Callable[[BinaryIO], BinaryIO]] = {
+    ".gz": lambda file: cast(BinaryIO, gzip.GzipFile(fileobj=file)),
+    ".zst": zstandard,
+}
 _FOLDERS: dict[str, Callable[[Reading, str, str, Iterable[str]], None]] = {
     "factor_files": lean.read_factors,
     "map_files": lean.read_map,
 }
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, gzip.BadGzipFile),
+    UnpackError,
+)
 _LEAN_BARS = {"daily": "1d", "hour": "1h", "minute": "1m"}
 
 
@@ -40,22 +49,26 @@ def read(
     bad_rows: BadRows = "reject",
     max_bytes: int | None = None,
     held_rows: int = HELD_ROWS,
+    until: float | None = None,
 ) -> Reading:
     """Return what a dropped file says; bad content is its `problems`, never an exception.
 
     `path` is the file's name below `incoming/{dataset}/`; names and first characters tell the formats apart. `body` is
-    its bytes, or a stream that can seek. `max_bytes` (default `MAX_BYTES`) is how much it may unpack to; past
-    `held_rows` rows are spilled to a temporary file, so that memory does not grow with the drop.
+    its bytes, or a stream that can seek. `max_bytes` (default `MAX_BYTES`) is how much it may unpack to, `until` (of
+    `time.monotonic`) how long reading may take; past `held_rows` rows are spilled to a temporary file, so that memory
+    does not grow with the drop.
     """
     reading = Reading(dataset, bad_rows, held_rows)
     file = io.BytesIO(body) if isinstance(body, bytes) else body
     try:
-        _Opener(reading, Room(max_bytes or MAX_BYTES)).open(PurePosixPath(path), path, file)
+        _Opener(reading, Room(max_bytes or MAX_BYTES, until)).open(PurePosixPath(path), path, file)
         reading.close()
     except TooManyProblemsError:
         pass  # they stand in the reading
     except TooLargeError as error:
         reading.problems.add(path, None, "size", str(error))
+    except TooLongError as error:
+        reading.problems.add(path, None, "time", str(error))
     if not reading.problems.count:
         _derive(reading)
     return reading
@@ -90,7 +103,7 @@ class _Opener:
             problems.add(shown, None, "name", str(error))
         except (UnicodeDecodeError, csv.Error) as error:
             problems.add(shown, None, "text", f"does not read as CSV in UTF-8: {error}")
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, gzip.BadGzipFile) as error:
+        except _DAMAGED as error:
             problems.add(shown, None, "zip", f"does not unpack: {error}")
         except parquet.ParquetError as error:
             problems.add(shown, None, "parquet", str(error))
@@ -99,18 +112,22 @@ class _Opener:
         suffix = path.suffix.lower()
         if suffix == ".zip" and depth < 2:
             self._zip(shown, file, depth)
-        elif suffix == ".gz" and path.with_suffix("").suffix.lower() == ".csv":
-            self._text(path.with_suffix(""), shown, metered(cast(BinaryIO, gzip.GzipFile(fileobj=file)), self._room))
+        elif suffix in _PACKED and path.with_suffix("").suffix.lower() == ".csv":
+            self._text(path.with_suffix(""), shown, metered(_PACKED[suffix](file), self._room))
         elif suffix == ".csv":
-            self._text(path, shown, io.BufferedReader(cast(io.RawIOBase, file)), in_zip=depth > 0)
+            self._text(path, shown, self._unpacked(file, depth), in_zip=depth > 0)
         elif suffix == ".parquet":
             self._parquet(path, shown, file)
         else:
-            problem = "is none of .csv, .csv.gz, .parquet and a .zip of such"
+            problem = "is none of .csv, .csv.gz, .csv.zst, .parquet and a .zip of such"
             self._reading.problems.add(shown, None, "format", problem)
 
+    def _unpacked(self, file: BinaryIO, depth: int) -> io.BufferedReader:
+        """Return a stream that counts what it gives; a zip's members are counted as they leave the zip."""
+        return io.BufferedReader(cast(io.RawIOBase, file)) if depth else metered(file, self._room)
+
     def _zip(self, shown: str, file: BinaryIO, depth: int) -> None:
-        with zipfile.ZipFile(file) as archive:
+        with _seeking(file) as whole, zipfile.ZipFile(whole) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
             if len(members) > MAX_MEMBERS:
                 raise TooLargeError(f"more than {MAX_MEMBERS:,} files in a zip")
@@ -155,12 +172,24 @@ class _Opener:
 
 
 @contextmanager
+def _seeking(file: BinaryIO) -> Iterator[BinaryIO]:
+    """Give a stream in which seeking costs nothing: of a zip in S3, a copy."""
+    if not isinstance(getattr(file, "raw", None), S3Object):
+        yield file
+        return
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(file, copy, 1 << 20)
+        copy.seek(0)
+        yield cast(BinaryIO, copy)
+
+
+@contextmanager
 def _on_disk(file: BinaryIO) -> Iterator[Path]:
     """Give a path to the stream's bytes: its own where it is a file, else a copy's."""
     if isinstance(file, io.BufferedReader) and isinstance(file.raw, io.FileIO) and isinstance(file.name, str):
         yield Path(file.name)
         return
     with tempfile.NamedTemporaryFile(suffix=".parquet") as copy:
-        shutil.copyfileobj(file, copy)
+        shutil.copyfileobj(file, copy, 1 << 20)
         copy.flush()
         yield Path(copy.name)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, BinaryIO
+from time import monotonic
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+import pyarrow as pa
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -15,18 +18,58 @@ class TooLargeError(Exception):
     """The drop unpacks to more than is taken."""
 
 
-class Room:
-    """How many bytes may still be unpacked, all members of a drop together."""
+class TooLongError(Exception):
+    """The drop takes longer to read than there is time."""
 
-    def __init__(self, limit: int) -> None:
+
+class UnpackError(Exception):
+    """The bytes are not what their name says, or are cut short."""
+
+
+class Room:
+    """How many bytes may still be read, unpacked, all members of a drop together, and until when (monotonic, s)."""
+
+    def __init__(self, limit: int, until: float | None = None) -> None:
         self.limit = limit
-        self._left = limit
+        self._until = until
+        self._taken = 0
 
     def take(self, count: int) -> None:
-        """Count bytes. Raises TooLargeError past the limit."""
-        self._left -= count
-        if self._left < 0:
+        """Count bytes. Raises TooLargeError past the limit, TooLongError past the time."""
+        self._taken += count
+        if self._taken > self.limit:
             raise TooLargeError(f"unpacks to more than {self.limit:,} bytes: drop it in parts")
+        if self._until is not None and monotonic() > self._until:
+            told = f"the time was up after {self._taken:,} bytes, unpacked"
+            raise TooLongError(f"{told}: drop it in parts smaller than that, each with its own header")
+
+
+class _Zstandard(io.RawIOBase):
+    """What a stream of zstd frames unpacks to."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        view = memoryview(buffer)
+        try:
+            body = self._file.read(len(view))
+        except pa.ArrowInvalid as error:
+            raise UnpackError(str(error)) from error
+        except OSError as error:
+            if error.errno:  # the machine's, not the bytes'
+                raise
+            raise UnpackError(str(error)) from error
+        view[: len(body)] = body
+        return len(body)
+
+
+def zstandard(file: BinaryIO) -> BinaryIO:
+    """Return what a stream of zstd frames unpacks to; reading raises UnpackError where they are damaged."""
+    return cast(BinaryIO, _Zstandard(file))
 
 
 class _Metered(io.RawIOBase):
