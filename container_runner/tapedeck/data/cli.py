@@ -1,4 +1,4 @@
-"""``tapedeck data ingest``, ``data list`` and ``data synthesize``."""
+"""``tapedeck data ingest``, ``data list``, ``data seal`` and ``data synthesize``."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ def add_commands(commands: Any) -> None:
         "--bad-rows", choices=("reject", "quarantine"), default="reject", help="what a broken price does"
     )
     listed = data.add_parser("list", help="list the folder's datasets")
+    sealed = data.add_parser("seal", help="put closed years into one object each: fewer requests for the same bars")
+    sealed.add_argument("--dataset", required=True)
+    sealed.add_argument("--snapshot", default="latest", help="an id, a name, as_of:TIME (default: latest)")
+    sealed.add_argument("--symbols", nargs="+", metavar="SYMBOL", help="only these (default: all)")
+    sealed.add_argument("--data", required=True, help="the folder, or s3://BUCKET")
     made = data.add_parser("synthesize", help="make seeded bars of symbols that do not exist")
     made.add_argument("--dataset", required=True, help="equities-1m, say")
     made.add_argument("--symbols", type=int, required=True, metavar="N")
@@ -39,7 +44,7 @@ def act(asked: argparse.Namespace) -> int:
     from tapedeck.market.errors import MarketError  # noqa: PLC0415 - the other commands need no pyarrow
 
     try:
-        return {"ingest": _ingest, "list": _list, "synthesize": _synthesize}[asked.data_command](asked)
+        return {"ingest": _ingest, "list": _list, "seal": _seal, "synthesize": _synthesize}[asked.data_command](asked)
     except MarketError as error:
         print(f"DATA: {error}", file=sys.stderr)
         return 2
@@ -77,6 +82,18 @@ def _list(asked: argparse.Namespace) -> int:
         span = f"{one.first} to {one.last}" if one.first else "no bars"
         print(f"{one.name:<24} {one.symbols:>6,} symbols  {span}  snapshot {one.snapshot}")
     return 0
+
+
+def _seal(asked: argparse.Namespace) -> int:
+    from tapedeck.market import history, sealing, snapshot  # noqa: PLC0415 - as above
+    from tapedeck.query import open_store  # noqa: PLC0415 - as above
+
+    store = open_store(asked.data)
+    at = snapshot.load(store, asked.dataset, history.resolve(store, asked.dataset, asked.snapshot))
+    done = sealing.seal(store, at, asked.symbols)
+    print("\n".join(done.problems), file=sys.stderr, end="\n" if done.problems else "")
+    print(f"{done.now:,} years sealed, {done.before:,} were; {len(done.problems):,} could not be\n  snapshot {at.id}")
+    return 2 if done.problems else 0
 
 
 def _synthesize(asked: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""The monthly file: integers with decimal scales, as Parquet, and the digest of what it says.
+"""A file of months (one, or a sealed year's): integers with decimal scales, as Parquet, and a month's digest.
 
 price = integer / 10**price_scale, volume = integer / 10**volume_scale; both scales stand in the file's metadata.
 Integers stay below 2**53, so that the quotient is the double nearest to the vendor's decimal. What does not fit is
@@ -12,7 +12,7 @@ import math
 import re
 import sys
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -31,7 +31,8 @@ _PRICE_SCALE = b"tapedeck.price_scale"
 _VOLUME_SCALE = b"tapedeck.volume_scale"
 
 
-Column: TypeAlias = "array[int] | memoryview"  # int64; a view is of a file of the node's cache
+Body: TypeAlias = "bytes | memoryview"
+Column: TypeAlias = "array[int] | memoryview"  # int64, where `decode` says so int32; views are of what others hold
 
 
 @dataclass(frozen=True)
@@ -135,51 +136,76 @@ def little_endian(values: Column) -> bytes:
     return values.tobytes()
 
 
-def encode(month: Month) -> bytes:
-    """Return the month as Parquet: DELTA_BINARY_PACKED, lz4_raw, one row group, no dictionary, no statistics."""
-    arrays = [_arrow(name, month.columns[name]) for name in COLUMNS]
-    metadata = {_PRICE_SCALE: str(month.price_scale), _VOLUME_SCALE: str(month.volume_scale)}
-    fields = [pa.field(name, values.type, nullable=False) for name, values in zip(COLUMNS, arrays, strict=True)]
-    table = pa.Table.from_arrays(arrays, schema=pa.schema(fields, metadata=metadata))
+def encode(*months: Month) -> bytes:
+    """Return months of one scale as Parquet, a row group each: DELTA_BINARY_PACKED, lz4_raw, no dictionary."""
+    types = {name: _type(name, [month.columns[name] for month in months]) for name in COLUMNS}
+    metadata = {_PRICE_SCALE: str(months[0].price_scale), _VOLUME_SCALE: str(months[0].volume_scale)}
+    schema = pa.schema([pa.field(name, kind, nullable=False) for name, kind in types.items()], metadata=metadata)
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(
         sink,
-        table.schema,
+        schema,
         compression="lz4",
         use_dictionary=False,
         write_statistics=False,
         store_schema=False,
         column_encoding=dict.fromkeys(COLUMNS, "DELTA_BINARY_PACKED"),
     ) as writer:
-        writer.write_table(table, row_group_size=max(1, len(month)))
+        for month in months:
+            arrays = [_arrow(month.columns[name]).cast(kind) for name, kind in types.items()]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=max(1, len(month)))
         writer.add_key_value_metadata(metadata)
     return bytes(sink.getvalue())
 
 
-def _arrow(name: str, values: Column) -> Any:
-    column = pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values)])
-    narrow = name != "ts" and len(values) > 0 and max(values) <= _INT32_MAX and min(values) >= -_INT32_MAX
-    return column.cast(pa.int32()) if narrow else column
+def _type(name: str, columns: Sequence[Column]) -> Any:
+    """Return int32 where all values of a column fit."""
+    narrow = name != "ts" and all(
+        len(values) > 0 and max(values) <= _INT32_MAX and min(values) >= -_INT32_MAX for values in columns
+    )
+    return pa.int32() if narrow else pa.int64()
 
 
-def decode(body: bytes) -> Month:
-    """Return the content of a monthly file. Raises EncodingError when it is cut short, corrupt or not one of ours."""
+def _arrow(values: Column) -> Any:
+    return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values)])
+
+
+def decode(body: Body, columns: Iterable[str] = COLUMNS, *, narrow: bool = False) -> Month:
+    """Return the content of a monthly file; with `narrow`, columns keep the file's own width, 32 or 64 bits.
+
+    Raises EncodingError when it is cut short, corrupt or not one of ours.
+    """
+    months = decode_groups(body, columns, narrow=narrow)
+    if len(months) != 1:
+        raise EncodingError(f"is no file of a month: it has {len(months)} row groups")
+    return months[0]
+
+
+def decode_groups(body: Body, columns: Iterable[str] = COLUMNS, *, narrow: bool = False) -> list[Month]:
+    """Return each row group as a month, all of one scale; `narrow` and errors as in `decode`."""
+    wanted = [name for name in COLUMNS if name in columns]
     try:
-        with pq.ParquetFile(pa.BufferReader(body)) as file:
+        with pq.ParquetFile(pa.BufferReader(pa.py_buffer(body))) as file:
             metadata = file.metadata.metadata or {}
             scales = int(metadata[_PRICE_SCALE]), int(metadata[_VOLUME_SCALE])
-            table = file.read(columns=list(COLUMNS), use_threads=False)
-            columns = {name: _column(table.column(name)) for name in COLUMNS}
+            out = []
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group, wanted, use_threads=False)
+                out.append(Month({name: _column(table.column(name), narrow) for name in wanted}, *scales))
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
         raise EncodingError(f"is no file of bars: {error}") from error
-    return Month(columns, *scales)
+    return out
 
 
-def _column(chunked: Any) -> array[int]:
-    values = array("q")
-    for chunk in chunked.cast(pa.int64()).chunks:
-        if chunk.null_count:
-            raise EncodingError("a column has nulls")
-        start = chunk.offset * 8
-        values.frombytes(memoryview(chunk.buffers()[1])[start : start + len(chunk) * 8])
-    return values
+def _column(chunked: Any, narrow: bool) -> memoryview:
+    """Return a column's integers where Arrow has them, without a copy."""
+    (chunk,) = chunked.chunks if chunked.num_chunks == 1 else (chunked.combine_chunks(),)
+    if chunk.null_count:
+        raise EncodingError("a column has nulls")
+    if chunk.type not in (pa.int32(), pa.int64()):
+        raise EncodingError(f"a column has values of type {chunk.type}")
+    if not narrow:
+        chunk = chunk.cast(pa.int64())
+    size = chunk.type.bit_width // 8
+    start = chunk.offset * size
+    return memoryview(chunk.buffers()[1])[start : start + len(chunk) * size].cast("B").cast("q" if size == 8 else "i")

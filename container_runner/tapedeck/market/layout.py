@@ -1,7 +1,7 @@
 """Keys in the market-data bucket.
 
-Months lie under upper-case symbols as the specification asks; what is ours lies below `snapshots/`, which no dataset
-can be named.
+Months lie under upper-case symbols as the specification asks; what is ours lies below `snapshots/` and `sealed/`, which
+no dataset can be named.
 """
 
 from __future__ import annotations
@@ -60,6 +60,11 @@ def month_name_key(dataset: str, symbol: str, month: str) -> str:
     if not _MONTH.fullmatch(month):
         raise DatasetNameError(f"{month!r} is no month")
     return month_key(dataset, symbol, int(month[:4]), int(month[5:]))
+
+
+def sealed_key(dataset: str, symbol: str, year: str, content: str) -> str:
+    """Return the key of a symbol's sealed year; `content` is the digest of what its months say (`Leaf.content_of`)."""
+    return f"sealed/{dataset}/{symbol}/{year}/{content}.parquet"
 
 
 def is_digest(text: str) -> bool:

@@ -96,12 +96,14 @@ def _put_months(
         if leaves[symbol].months.get(name) != ref:
             body = encoding.encode(month)
             version = store.put(layout.month_name_key(dataset.name, symbol, name), body)
-            places.setdefault(symbol, {})[name] = Place(version, len(body))
+            places.setdefault(symbol, {})[name] = Place(version, len(body), canonical.digest(body))
 
     for_each(put, [(symbol, name) for symbol, change in changes.items() for name in change.months])
     for symbol, leaf in leaves.items():
         months = dict(sorted({**leaf.months, **refs.get(symbol, {})}.items()))
-        leaves[symbol] = replace(leaf, months=months, places={**leaf.places, **places.get(symbol, {})})
+        made = replace(leaf, months=months, places={**leaf.places, **places.get(symbol, {})})
+        still = {year: sealed for year, sealed in leaf.sealed.items() if made.sealed_year(year)}
+        leaves[symbol] = replace(made, sealed=still)  # a corrected year is no longer sealed
     return leaves, sum(map(len, places.values()))
 
 

@@ -80,11 +80,12 @@ class Snapshot:
         keys = [layout.snapshot_leaf_key(self.dataset, self.entries[symbol].leaf) for symbol in missing]
         bodies = get_all(self.store, [(key, None) for key in keys])
         for symbol, key, body in zip(missing, keys, bodies, strict=True):
-            self._leaves[symbol] = _check_leaf(symbol, self.entries[symbol].leaf, key, body)
+            self._leaves[symbol] = check_leaf(symbol, self.entries[symbol].leaf, key, body)
         return {symbol: self._leaves[symbol] for symbol in wanted}
 
 
-def _check_leaf(symbol: str, digest: str, key: str, body: bytes | None) -> Leaf:
+def check_leaf(symbol: str, digest: str, key: str, body: bytes | None) -> Leaf:
+    """Return the leaf of an object's bytes. Raises DataError when it is not the one of this symbol and digest."""
     if body is None:
         raise DataError("the snapshot's leaf is gone", symbol=symbol, key=key)
     try:

@@ -1,0 +1,247 @@
+"""Sealed years hold what the months hold, change no id, and are named only when they are whole."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tapedeck.cli import main
+from tapedeck.market import calendar as calendars
+from tapedeck.market import encoding, layout, months, publish, sealing, snapshot, year
+from tapedeck.market.encoding import COLUMNS, Month
+from tapedeck.market.errors import EncodingError, UnknownSymbolError
+from tapedeck.market.leaf import MonthRef
+from tapedeck.market.publish import Change
+from tapedeck.market.snapshot import Snapshot
+from tapedeck.market.store import FolderStore
+
+DATASET = layout.parse_dataset("equities-1d")
+XNYS = calendars.get("XNYS")
+SESSIONS = XNYS.sessions(date(2019, 11, 1), date(2021, 1, 29))
+
+
+@pytest.fixture(autouse=True)
+def _no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(months._CACHE, "_limit", 0)
+
+
+def month(name: str, close: int = 12_345) -> Month:
+    """The sessions of a month, prices in cents."""
+    days = [day for day in SESSIONS if f"{day:%Y-%m}" == name]
+    columns = {"ts": array("q", [XNYS.starts("1d", day)[0] for day in days])}
+    for at, column in enumerate(COLUMNS[1:]):
+        columns[column] = array("q", [close + at + row for row in range(len(days))])
+    return encoding.month(columns, dict.fromkeys(COLUMNS[1:5], 2) | {"volume": 0})
+
+
+NAMES = sorted({f"{day:%Y-%m}" for day in SESSIONS})
+
+
+def market(store: FolderStore, changes: dict[str, dict[str, Month]] | None = None) -> Snapshot:
+    """AAPL from 2019-11 to 2021-01, IBM in the first half of 2020 and the last month; or these changes on top."""
+    made = changes or {
+        "AAPL": {name: month(name) for name in NAMES},
+        "IBM": {name: month(name, 90_000) for name in (*NAMES[2:8], NAMES[-1])},
+    }
+    held = snapshot.latest(store, DATASET.name)
+    base = snapshot.load(store, DATASET.name, held) if held else None
+    return publish.publish(store, DATASET, base, {symbol: Change(months) for symbol, months in made.items()}).snapshot
+
+
+def again(store: FolderStore, at: Snapshot) -> Snapshot:
+    return snapshot.load(store, at.dataset, at.id)
+
+
+def names(at: Snapshot, symbol: str) -> list[str]:
+    leaf = at.leaf(symbol)
+    return [name for name in ("2019", "2020", "2021") if leaf.sealed_year(name)]
+
+
+def objects(store: FolderStore) -> list[Path]:
+    return sorted(store.root.glob("sealed/**/*.parquet"))
+
+
+def test_closed_years_become_an_object_a_symbol_and_no_id_changes(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    at = market(store)
+    digests = {symbol: entry.leaf for symbol, entry in at.entries.items()}
+    assert sealing.seal(store, at) == sealing.Outcome(now=3)
+    sealed = again(store, at)
+    assert (sealed.id, {symbol: entry.leaf for symbol, entry in sealed.entries.items()}) == (at.id, digests)
+    assert snapshot.latest(store, DATASET.name) == at.id
+    assert names(sealed, "AAPL") == ["2019", "2020"]
+    assert names(sealed, "IBM") == ["2020"]
+    assert [path.parts[-4:-1] for path in objects(store)] == [
+        ("equities-1d", "AAPL", "2019"),
+        ("equities-1d", "AAPL", "2020"),
+        ("equities-1d", "IBM", "2020"),
+    ]
+    for symbol in ("AAPL", "IBM"):
+        leaf = sealed.leaf(symbol)
+        body = store.get(layout.sealed_key(DATASET.name, symbol, "2020", leaf.content_of("2020")))
+        held = year.checked(body, leaf.year("2020"))
+        assert {name: encoding.digest(one) for name, one in held.items()} == {
+            name: ref.digest for name, ref in leaf.year("2020").items()
+        }
+
+
+def test_sealing_again_does_nothing_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    at = market(store)
+    turns = iter([True, False, False])
+    assert sealing.seal(store, at, ["AAPL"], go_on=lambda: next(turns)) == sealing.Outcome(now=1, left=1)
+    assert names(again(store, at), "AAPL") == ["2019"]
+    assert sealing.seal(store, again(store, at)) == sealing.Outcome(now=2, before=1)
+    before = {path: path.stat().st_mtime_ns for path in objects(store)}
+    assert sealing.seal(store, again(store, at)) == sealing.Outcome(before=3)
+    assert {path: path.stat().st_mtime_ns for path in objects(store)} == before
+
+
+def test_what_was_stored_and_not_named_is_checked_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FolderStore(tmp_path)
+    at = market(store)
+    with monkeypatch.context() as patch:
+        patch.setattr(sealing, "_name", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            sealing.seal(store, at, ["IBM"])
+    assert names(again(store, at), "IBM") == []
+    (path,) = objects(store)
+    made = path.stat().st_mtime_ns
+    assert sealing.seal(store, again(store, at), ["IBM"]).now == 1
+    assert path.stat().st_mtime_ns == made
+    assert names(again(store, at), "IBM") == ["2020"]
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_damaged_object_of_an_interrupted_sealing_is_made_anew(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    at = market(store)
+    key = layout.sealed_key(DATASET.name, "IBM", "2020", at.leaf("IBM").content_of("2020"))
+    store.put(key, b"half of a file")
+    assert sealing.seal(store, at, ["IBM"]).now == 1
+    year.checked(store.get(key), at.leaf("IBM").year("2020"))
+
+
+def test_a_year_is_named_only_after_every_month_had_its_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FolderStore(tmp_path)
+    at = market(store)
+    honest = year.encode
+    swapped = month("2020-04")
+    monkeypatch.setattr(year, "encode", lambda read: honest({n: swapped if n == "2020-03" else read[n] for n in read}))
+    done = sealing.seal(store, at, ["AAPL"])
+    assert done.now == 1
+    assert "AAPL 2020" in done.problems[0]
+    assert names(again(store, at), "AAPL") == ["2019"]
+
+
+def test_a_damaged_month_is_told_and_seals_nothing_of_its_year(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    at = market(store)
+    for path in (store.root / ".versions/equities-1d/AAPL/2020/05.parquet").iterdir():
+        path.write_bytes(encoding.encode(month("2020-05", 1)))
+    done = sealing.seal(store, at)
+    assert (done.now, len(done.problems)) == (2, 1)
+    assert "AAPL 2020-05 (equities-1d/AAPL/2020/05.parquet)" in done.problems[0]
+
+
+def test_a_correction_leaves_its_year_unsealed_and_the_old_snapshots_year_alone(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    old = market(store)
+    sealing.seal(store, old)
+    new = market(store, {"AAPL": {"2020-06": month("2020-06", 777)}})
+    assert new.id != old.id
+    assert names(again(store, new), "AAPL") == ["2019"]
+    assert names(again(store, old), "AAPL") == ["2019", "2020"]
+    assert names(again(store, new), "IBM") == ["2020"]  # its leaf is shared
+    kept = {path: path.read_bytes() for path in objects(store)}
+    assert sealing.seal(store, again(store, new)).now == 1
+    assert names(again(store, new), "AAPL") == ["2019", "2020"]
+    assert {path: path.read_bytes() for path in kept} == kept
+    assert len(objects(store)) == len(kept) + 1
+
+
+def test_a_side_index_that_names_another_years_content_names_nothing(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    at = market(store)
+    sealing.seal(store, at)
+    leaf = again(store, at).leaf("AAPL")
+    other = dict(leaf.months) | {"2020-01": leaf.months["2020-02"]}
+    assert type(leaf)(leaf.symbol, other, places=leaf.places, sealed=leaf.sealed).sealed_year("2020") is None
+
+
+def test_others_that_name_years_meanwhile_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FolderStore(tmp_path)
+    at = market(store)
+    swap: Callable[..., bool] = store.swap
+    first: list[int] = []
+
+    def interrupted(key: str, body: bytes, expected: bytes | None) -> bool:
+        if not first:
+            first.append(1)
+            sealing.seal(FolderStore(tmp_path), again(store, at), ["AAPL"])
+        return swap(key, body, expected)
+
+    monkeypatch.setattr(store, "swap", interrupted)
+    sealing.seal(store, at, ["AAPL"])
+    assert names(again(store, at), "AAPL") == ["2019", "2020"]
+
+
+def test_the_last_session_closes_the_year(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    at = market(store, {"AAPL": {name: month(name) for name in ("2019-11", "2019-12")}})
+    assert sealing.seal(store, at).now == 1
+    other = FolderStore(tmp_path / "other")
+    whole = month("2019-12")
+    short = Month({name: whole.columns[name][:-1] for name in COLUMNS}, whole.price_scale, whole.volume_scale)
+    assert sealing.seal(other, market(other, {"AAPL": {"2019-12": short}})) == sealing.Outcome()
+
+
+def test_an_unknown_symbol_is_named(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    with pytest.raises(UnknownSymbolError, match="MSFT"):
+        sealing.seal(store, market(store), ["MSFT"])
+
+
+def test_the_command_line_seals_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    market(FolderStore(tmp_path))
+    command = ["data", "seal", "--dataset", DATASET.name, "--data", str(tmp_path)]
+    assert main(command) == 0
+    assert "3 years sealed, 0 were; 0 could not be" in capsys.readouterr().out
+    assert main(command) == 0
+    assert "0 years sealed, 3 were" in capsys.readouterr().out
+
+
+COUNT = st.integers(1, 3)
+VALUES = st.integers(-(2**40), 2**40)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(COUNT, st.integers(0, 3), st.integers(0, 2), VALUES), min_size=1, max_size=12))
+def test_months_of_any_scales_come_back_from_a_year_as_they_were(kinds: list[tuple[int, int, int, int]]) -> None:
+    held, refs = {}, {}
+    for number, (rows, price, volume, value) in enumerate(kinds, 1):
+        columns = {name: array("q", [value + at * row for row in range(rows)]) for at, name in enumerate(COLUMNS)}
+        one = encoding.month(columns, dict.fromkeys(COLUMNS[1:5], price) | {"volume": volume})
+        name = f"2020-{number:02}"
+        day = date(2020, number, 1)
+        held[name] = one
+        refs[name] = MonthRef(encoding.digest(one), rows, one.price_scale, one.volume_scale, day, day)
+    body = year.encode(held)
+    assert year.checked(body, refs) == held
+    for name, narrow in year.decode(body, refs, ("ts", "close"), narrow=True).items():
+        own, scale = held[name], narrow.price_scale
+        assert list(narrow.columns) == ["ts", "close"]
+        assert [v / 10**scale for v in narrow.columns["close"]] == [
+            v / 10**own.price_scale for v in own.columns["close"]
+        ]
+    with pytest.raises(EncodingError):
+        year.checked(body, refs | {"2020-01": MonthRef("0" * 64, *list(refs["2020-01"].__dict__.values())[1:])})
