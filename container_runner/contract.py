@@ -8,12 +8,13 @@ bounded and read strictly.
 in/   run.json               what to run (schema: `Run`)
       source/NAME            the submitted file
       chunk-000000.json      header of a chunk (schema: `ChunkHeader`); appears after the .bin
-      chunk-000000.bin       its arrays, each at a 64-byte boundary
+      chunk-000000.bin       its arrays, each at a 64-byte boundary, tables symbol-major (NumPy's order "F")
       replay-000001.json     decide again, in a fresh process, on other chunks (schema: `Replay`): the look-ahead audit
       stop                   no more chunks: leave with code 0
 out/  hello.bin              HELLO: magic, version, lookback (bars)
       decisions-000000.bin   "on_bar": CLAIM_BYTES of claim, then at most MOST_ORDERS records ORDER; else
-                             float64, little endian, rows x symbols, C order; rows without the lookback
+                             float64, little endian, symbol-major: each symbol's rows lie together; rows without
+                             the lookback (their digest is taken bar by bar: `tapedeck.decisions.by_bar`)
       failure.json           the strategy's own failure (schema: `Failure`)
       exit.bin               EXIT: how the strategy's process ended and what it took, written by the launcher
       log-stdout-000000.bin  raw bytes of a stream, at most LOG_SEGMENT_BYTES; the sidecar removes what it has read
@@ -29,9 +30,9 @@ from typing import Literal, TypedDict
 IN = "/exchange/in"
 OUT = "/exchange/out"
 
-HELLO = struct.Struct("<4sIQ")  # magic b"TDK1", version 1, lookback in bars
+HELLO = struct.Struct("<4sIQ")  # magic b"TDK1", version, lookback in bars
 HELLO_MAGIC = b"TDK1"
-HELLO_VERSION = 1
+HELLO_VERSION = 2  # of all formats here; 2: tables and decisions are symbol-major
 EXIT = struct.Struct("<4siQQ")  # magic b"EXIT", wait status as of os.wait4, peak of resident bytes, CPU microseconds
 EXIT_MAGIC = b"EXIT"
 
@@ -84,8 +85,8 @@ class ArraySpec(TypedDict):
 
     name: str  # "ts" (int64, us UTC, bar start), "session" (int32, days since 1970-01-01), or a field / "raw." + field
     dtype: Literal["<i8", "<i4", "<f8"]
-    shape: list[int]  # [rows] or [rows, symbols]; rows include the lookback
-    offset: int
+    shape: list[int]  # [rows] or [rows, symbols]; rows include the lookback; a symbol's rows lie together
+    offset: int  # a field that no action changes in this chunk lies where its raw one does
 
 
 class ChunkHeader(TypedDict):
@@ -278,7 +279,7 @@ class Result(TypedDict):
     job: str
     attempt: int
     manifest_digest: str
-    decisions_digest: str  # SHA-256 over the sealed decisions, chunk by chunk
+    decisions_digest: str  # SHA-256 over the sealed decisions, bar by bar, or over the orders; no matter the chunks
     result_digest: str  # SHA-256 over decisions, fills and equity: equal runs are equal here
     causality: Causality
     snapshot: str

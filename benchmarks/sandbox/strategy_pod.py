@@ -87,12 +87,12 @@ class StrategyPod:
     def hand_in(self, index: int, rows: int) -> int:
         """Publish a chunk of ones; return its bytes."""
         names = [f"{raw}{name}" for name in self._fields for raw in ("", "raw.")]
-        values = np.ones((rows, self._symbols))
+        values = np.ones((rows, self._symbols), order="F")
         times = np.arange(rows, dtype=np.int64) * 60_000_000
         columns = [
-            Column("ts", "<i8", (rows,), lambda: times),
-            Column("session", "<i4", (rows,), lambda: np.zeros(rows, np.int32)),
-            *(Column(name, "<f8", (rows, self._symbols), lambda: values) for name in names),
+            Column("ts", "<i8", (rows,), lambda: [times]),
+            Column("session", "<i4", (rows,), lambda: [np.zeros(rows, np.int32)]),
+            *(Column(name, "<f8", (rows, self._symbols), lambda: [values]) for name in names),
         ]
         self.exchange.publish(contract.chunk_data(index), chunks.parts(columns))
         self.exchange.publish(contract.chunk_header(index), [chunks.header(index, rows, 0, columns)])

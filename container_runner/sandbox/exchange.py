@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import contract
+from tapedeck.decisions import to_bytes
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Exchange:
 
     def decide(self, chunk: Chunk, weights: NDArray[np.float64]) -> None:
         """Hand over the decisions on a chunk's own rows, shape (rows, symbols)."""
-        self._write(contract.decisions(chunk.index), np.ascontiguousarray(weights, "<f8").tobytes())
+        self._write(contract.decisions(chunk.index), to_bytes(weights))
 
     def order(self, chunk: Chunk, claim: bytes, orders: bytes) -> None:
         """Hand over the orders of a chunk after what they are claimed to have led to."""
@@ -101,7 +102,7 @@ class Exchange:
         with (self._in / contract.chunk_data(index)).open("rb") as file:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         arrays = {
-            spec["name"]: np.ndarray(spec["shape"], spec["dtype"], buffer=data, offset=spec["offset"])
+            spec["name"]: np.ndarray(spec["shape"], spec["dtype"], buffer=data, offset=spec["offset"], order="F")
             for spec in header["arrays"]
         }
         return Chunk(header["index"], header["rows"], header["lookback"], arrays, header["actions"])

@@ -19,6 +19,8 @@ from sidecar.failures import RunError
 from sidecar.feed import Feed, Handout
 from sidecar.watch import ProcessEndedError, Watch
 from tapedeck import audit
+from tapedeck.bars import Array
+from tapedeck.decisions import from_bytes
 from tapedeck.market.block import Block
 
 
@@ -122,5 +124,5 @@ class Replays:
         return f"in a replay, {failure.message}" + (f" (line {failure.line} of {failure.file})" if failure.line else "")
 
 
-def _decisions(own: Block, sealed: bytes) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    return np.frombuffer(sealed, "<f8").reshape(len(own), len(own.symbols))
+def _decisions(own: Block, sealed: bytes) -> Array:
+    return from_bytes(sealed, len(own), own.symbols)

@@ -51,7 +51,8 @@ class Books:
         Raises `RunError` CODE for an infinite weight, with bar and symbol, and TAMPERED for orders that cannot be.
         """
         decisions, done = self._keeper.book(own, sealed)
-        self._decisions.update(decisions)
+        for part in decisions:
+            self._decisions.update(part)
         beyond = np.flatnonzero(~np.isfinite(done.equity))
         if len(beyond):
             value, bar = done.equity[beyond[0]], bar_time(own, int(beyond[0]))

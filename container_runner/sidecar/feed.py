@@ -90,7 +90,7 @@ class Feed:
             if index == last and rows is not None:
                 own = _first(own, rows)
             yield Handout(index, own, len(history), self._columns(history, own), self._due(index))
-            history = _last(_joined(history, own, self._manifest["fields"]), lookback)
+            history = _history(history, own, self._manifest["fields"], lookback)
 
     def _due(self, index: int) -> list[tuple[int, int, int, float]]:
         """Return the actions since the chunk before, where the strategy keeps books of its own."""
@@ -126,7 +126,8 @@ class Feed:
             self._closes = reader.dividend_closes(self._store, self._snapshot, symbols, begin, last, near=self._near)
         # from `first` to the day before it: an empty block of the right form
         before = first - timedelta(days=1)
-        return _last(self._read(fields, begin, before), lookback)
+        read = self._read(fields, begin, before)
+        return _history(_last(read, 0), read, fields, lookback)
 
     def _columns(self, history: Block, own: Block) -> list[Column]:
         session = np.concatenate([history.session, own.session])
@@ -134,17 +135,18 @@ class Feed:
         volume = self._factors(session, "split") if self._manifest["adjust"] == "total" else factors
         flat, table = (len(session),), (len(session), len(own.symbols))
         columns = [
-            Column("ts", "<i8", flat, lambda: np.concatenate([history.ts, own.ts])),
-            Column("session", "<i4", flat, lambda: session),
+            Column("ts", "<i8", flat, lambda: [history.ts, own.ts]),
+            Column("session", "<i4", flat, lambda: [session]),
         ]
         for name in self._manifest["fields"]:
+            raw, by = f"raw.{name}", volume if name == "volume" else factors
             columns += [
-                Column(name, "<f8", table, partial(_adjusted, history, own, name, factors, volume)),
-                Column(f"raw.{name}", "<f8", table, partial(_raw, history, own, name)),
+                Column(raw, "<f8", table, partial(_raw, history, own, name)),
+                Column(name, "<f8", table, partial(_seen, history, own, name, by), same_as=None if by else raw),
             ]
         return columns
 
-    def _factors(self, session: NDArray[np.int32], mode: adjust.Mode) -> Array:
+    def _factors(self, session: NDArray[np.int32], mode: adjust.Mode) -> adjust.Factors:
         symbols = self._manifest["symbols"]
         return adjust.forward_factors(self.splits, self.dividends, self._closes, symbols, session, self._anchor, mode)
 
@@ -159,29 +161,46 @@ def _result(future: Future[Block], check: Callable[[], None]) -> Block:
             check()
 
 
-def _joined(history: Block, own: Block, fields: list[str]) -> Block:
-    return Block(
-        own.symbols,
-        np.concatenate([history.ts, own.ts]),
-        np.concatenate([history.session, own.session]),
-        {name: np.concatenate([history.fields[name], own.fields[name]]) for name in fields},
-    )
-
-
 def _first(block: Block, rows: int) -> Block:
     fields = {name: values[:rows] for name, values in block.fields.items()}
     return Block(block.symbols, block.ts[:rows], block.session[:rows], fields)
 
 
 def _last(block: Block, rows: int) -> Block:
-    start = max(0, len(block) - rows)
-    fields = {name: values[start:].copy() for name, values in block.fields.items()}
-    return Block(block.symbols, block.ts[start:].copy(), block.session[start:].copy(), fields)
+    cut = slice(len(block) - rows, None)
+    fields = {name: values[cut] for name, values in block.fields.items()}
+    return Block(block.symbols, block.ts[cut], block.session[cut], fields)
 
 
-def _raw(history: Block, own: Block, name: str) -> Array:
-    return np.concatenate([history.fields[name], own.fields[name]])
+def _history(before: Block, own: Block, fields: Sequence[str], rows: int) -> Block:
+    """Return the last `rows` bars of both, or as many as there are: copied, so that nothing keeps `own` in memory."""
+    late = min(rows, len(own))
+    parts = _last(before, min(rows - late, len(before))), _last(own, late)
+    tables = {name: [part.fields[name] for part in parts] for name in fields}
+    return Block(
+        own.symbols,
+        np.concatenate([part.ts for part in parts]),
+        np.concatenate([part.session for part in parts]),
+        {name: np.asfortranarray(np.concatenate(pair)) for name, pair in tables.items()},
+    )
 
 
-def _adjusted(history: Block, own: Block, name: str, factors: Array, volume_factors: Array) -> Array:
-    return adjust.adjusted(_joined(history, own, [name]), factors, volume_factors)[name]
+def _raw(history: Block, own: Block, name: str) -> Iterator[Array]:
+    """Yield a field, symbol by symbol, the history before the chunk's own rows."""
+    old, new = history.fields[name], own.fields[name]
+    if not len(old):
+        yield new
+        return
+    for column in range(new.shape[1]):
+        yield old[:, column]
+        yield new[:, column]
+
+
+def _seen(history: Block, own: Block, name: str, factors: adjust.Factors) -> Iterator[Array]:
+    """Yield a field as signals see it, in the same order."""
+    old, new = history.fields[name], own.fields[name]
+    for column in range(new.shape[1]):
+        factor = factors.get(column)
+        for part, rows in ((old, slice(len(old))), (new, slice(len(old), None))):
+            values = part[:, column]
+            yield values if factor is None else adjust.seen(name, values, factor[rows])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -12,6 +12,7 @@ import numpy as np
 import contract
 from sidecar.failures import RunError
 from tapedeck import engine
+from tapedeck.decisions import by_bar, from_bytes
 from tapedeck.engine import order_pass, order_state
 from tapedeck.engine.share_targets import ShareTargets
 from tapedeck.engine.state import actions
@@ -19,6 +20,7 @@ from tapedeck.market.actions import Dividend, Split
 from tapedeck.market.block import Block
 from tapedeck.on_bar import claim
 
+Decided = Iterable[bytes | memoryview]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -35,8 +37,11 @@ class Kept:
 class Keeper(Protocol):
     """Keeps the books of one level."""
 
-    def book(self, own: Block, sealed: bytes) -> tuple[bytes, engine.StepResult]:
-        """Return the decisions that count and what they led to; raises `RunError`."""
+    def book(self, own: Block, sealed: bytes) -> tuple[Decided, engine.StepResult]:
+        """Return the decisions that count, the same bytes however the run was cut, and what they led to.
+
+        Raises `RunError`.
+        """
         ...
 
     def finish(self) -> engine.Closing:
@@ -45,19 +50,19 @@ class Keeper(Protocol):
 
 
 class WeightKeeper:
-    """Weights: float64, little endian, rows x symbols."""
+    """Weights: `tapedeck.decisions.from_bytes`."""
 
     def __init__(self, run: Kept) -> None:
         self._state = engine.start(run.symbols, run.settings, run.splits, run.dividends)
 
-    def book(self, own: Block, sealed: bytes) -> tuple[bytes, engine.StepResult]:
+    def book(self, own: Block, sealed: bytes) -> tuple[Decided, engine.StepResult]:
         """Raise `RunError` CODE for an infinite weight, with bar and symbol."""
-        targets = np.frombuffer(sealed, "<f8").reshape(len(own), len(own.symbols))
+        targets = from_bytes(sealed, len(own), own.symbols)
         infinite = np.argwhere(np.isinf(targets))
         if len(infinite):
             row, column = (int(i) for i in infinite[0])
             raise RunError("CODE", f"the weight of {own.symbols[column]} at bar {bar_time(own, row)} is infinite")
-        return sealed, engine.step(self._state, own, targets)
+        return by_bar(targets), engine.step(self._state, own, targets)
 
     def finish(self) -> engine.Closing:
         """Return the decisions that no bar follows."""
@@ -65,16 +70,16 @@ class WeightKeeper:
 
 
 class ShareKeeper:
-    """Target shares: float64, little endian, rows x symbols."""
+    """Target shares: `tapedeck.decisions.from_bytes`."""
 
     def __init__(self, run: Kept) -> None:
         self._targets = ShareTargets(run.symbols, run.settings, run.splits, run.dividends)
 
-    def book(self, own: Block, sealed: bytes) -> tuple[bytes, engine.StepResult]:
+    def book(self, own: Block, sealed: bytes) -> tuple[Decided, engine.StepResult]:
         """Raise `RunError` CODE for a target that is no number of shares, with bar and symbol."""
-        targets = np.frombuffer(sealed, "<f8").reshape(len(own), len(own.symbols))
+        targets = from_bytes(sealed, len(own), own.symbols)
         try:
-            return sealed, self._targets.step(own, targets)
+            return by_bar(targets), self._targets.step(own, targets)
         except engine.EngineError as error:
             raise RunError("CODE", str(error)) from error
 
@@ -90,7 +95,7 @@ class OrderKeeper:
         self._state = order_state.new(run.symbols, run.settings)
         self._actions = actions(run.symbols, run.splits, run.dividends)
 
-    def book(self, own: Block, sealed: bytes) -> tuple[bytes, engine.StepResult]:
+    def book(self, own: Block, sealed: bytes) -> tuple[Decided, engine.StepResult]:
         """Raise `RunError` TAMPERED for orders that no book writes and for another outcome than the claimed one."""
         claimed, orders = sealed[: contract.CLAIM_BYTES], sealed[contract.CLAIM_BYTES :]
         try:
@@ -106,7 +111,7 @@ class OrderKeeper:
                 f"from {first} to {last} the strategy's process saw other fills or equity than its orders lead to: "
                 "something in it changed the engine or the bars",
             )
-        return orders, done
+        return [orders], done
 
     def finish(self) -> engine.Closing:
         """Return the orders that no bar follows."""

@@ -15,6 +15,7 @@ from sandbox import runner
 from sidecar import chunks
 from sidecar.chunks import Column
 from sidecar.exchange import Exchange
+from tapedeck.decisions import from_bytes
 
 SYMBOLS = ["AAPL", "IBM"]
 ROWS, HISTORY = 4, 2
@@ -58,17 +59,18 @@ class _Host:
         ts = np.arange(n, dtype=np.int64) + 100 * index
         close = np.arange(2.0 * n).reshape(n, 2) + 100 * index
         columns = [
-            Column("ts", "<i8", (n,), lambda: ts),
-            Column("session", "<i4", (n,), lambda: ts.astype(np.int32)),
-            Column("close", "<f8", (n, 2), lambda: close),
-            Column("raw.close", "<f8", (n, 2), lambda: close * 2),
+            Column("ts", "<i8", (n,), lambda: [ts]),
+            Column("session", "<i4", (n,), lambda: [ts.astype(np.int32)]),
+            Column("close", "<f8", (n, 2), lambda: [close]),
+            Column("raw.close", "<f8", (n, 2), lambda: [close * 2]),
         ]
         self.exchange.publish(contract.chunk_data(index), chunks.parts(columns))
         self.exchange.publish(contract.chunk_header(index), [chunks.header(index, ROWS, HISTORY, columns)])
 
     def decisions(self, index: int) -> NDArray[np.float64]:
         body = (self.root / "out" / contract.decisions(index)).read_bytes()
-        return np.frombuffer(body, "<f8").reshape(ROWS, 2)
+
+        return from_bytes(body, ROWS, SYMBOLS)
 
     def lookback(self) -> int:
         magic, version, lookback = contract.HELLO.unpack((self.root / "out/hello.bin").read_bytes())

@@ -18,23 +18,31 @@ def test_what_the_sidecar_encodes_the_strategy_reads_without_a_copy(tmp_path: Pa
     session = np.arange(5, dtype=np.int32)
     close = np.arange(15, dtype=np.float64).reshape(5, 3)
     columns = [
-        Column("ts", "<i8", (5,), lambda: ts),
-        Column("session", "<i4", (5,), lambda: session),
-        Column("close", "<f8", (5, 3), lambda: close),
-        Column("raw.close", "<f8", (5, 3), lambda: close * 2),
+        Column("ts", "<i8", (5,), lambda: [ts[:2], ts[2:]]),
+        Column("session", "<i4", (5,), lambda: [session]),
+        Column("close", "<f8", (5, 3), lambda: [part for one in close.T for part in (one[:2], one[2:])]),
+        Column("raw.close", "<f8", (5, 3), lambda: [close * 2]),
+        Column("open", "<f8", (5, 3), lambda: [], same_as="close"),
     ]
     exchange = Exchange(tmp_path / "in", tmp_path / "out")
     exchange.publish(contract.chunk_data(0), chunks.parts(columns))
     exchange.publish(contract.chunk_header(0), [chunks.header(0, 3, 2, columns)])
     [chunk] = StrategySide(tmp_path / "in", tmp_path / "out").chunks(1)
     assert (chunk.index, chunk.rows, chunk.history) == (0, 3, 2)
-    for name, expected in (("ts", ts), ("session", session), ("close", close), ("raw.close", close * 2)):
+    for name, expected in (
+        ("ts", ts),
+        ("session", session),
+        ("close", close),
+        ("raw.close", close * 2),
+        ("open", close),
+    ):
         np.testing.assert_array_equal(chunk.arrays[name], expected)
         assert not chunk.arrays[name].flags.writeable and not chunk.arrays[name].flags.owndata
+        assert chunk.arrays[name].flags.f_contiguous
     header: contract.ChunkHeader = json.loads((tmp_path / "in/chunk-000000.json").read_bytes())
     assert all(spec["offset"] % contract.ALIGN == 0 for spec in header["arrays"])
 
 
 def test_an_array_of_another_shape_than_stated_is_refused() -> None:
     with pytest.raises(ValueError, match="shape"):
-        list(chunks.parts([Column("ts", "<i8", (5,), lambda: np.zeros(4, np.int64))]))
+        list(chunks.parts([Column("ts", "<i8", (5,), lambda: [np.zeros(4, np.int64)])]))

@@ -162,7 +162,7 @@ def test_decisions_are_a_copy_as_float64() -> None:
     given = bars().close > 5
     made = as_decisions(given, bars())
     assert made.dtype == np.float64
-    assert made.flags.c_contiguous
+    assert made.flags.f_contiguous
     assert as_decisions(bars().close, bars()) is not bars().close
 
 

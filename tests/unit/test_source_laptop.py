@@ -15,6 +15,7 @@ import pytest
 from sidecar.books import Books
 from tapedeck import laptop, sma
 from tapedeck.cli import main
+from tapedeck.decisions import to_bytes
 from tapedeck.engine import ENGINE_VERSION, EngineSettings
 from tapedeck.laptop.market import Market
 from tapedeck.market import calendar as calendars
@@ -169,5 +170,5 @@ def test_the_sidecars_books_give_the_laptops_digest(data: Path, tmp_path: Path) 
         "engine": {"version": ENGINE_VERSION, **asdict(EngineSettings())},
     }
     books = Books(asked, market.splits, market.dividends)
-    books.book(market.books(rows), weights[100:].astype("<f8").tobytes())
+    books.book(market.books(rows), to_bytes(weights[100:]))
     assert books.close().result_digest == laptop.run(written(tmp_path), store).result_digest

@@ -41,7 +41,7 @@ def bar_name(ts: int, session: int) -> str:
 
 def digest(decisions: Array) -> bytes:
     """Return the SHA-256 of decisions; every NaN is the same NaN, and -0.0 is 0.0."""
-    values = np.ascontiguousarray(decisions, "<f8") + 0.0
+    values = np.ascontiguousarray(decisions.T, "<f8") + 0.0
     values[np.isnan(values)] = np.nan
     return hashlib.sha256(values.data).digest()
 

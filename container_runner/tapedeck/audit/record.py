@@ -34,7 +34,7 @@ class Record:
         self.chunks.append(digest(decisions))
         if decisions.nbytes <= self._room and len(self.begin) == chunk:
             self._room -= decisions.nbytes
-            self.begin.append(decisions.copy())
+            self.begin.append(decisions.copy(order="F"))
 
     def cuts(self) -> list[tuple[Cut, bytes]]:
         """Return the cuts and the digest of the decisions before each of them in its chunk, in the order of the run."""

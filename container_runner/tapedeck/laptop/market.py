@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from tapedeck.bars import Bars
+from tapedeck.bars import Array, Bars
 from tapedeck.fields import FIELDS
 from tapedeck.laptop.asked import Adjust
 from tapedeck.market import adjust, reader
@@ -60,6 +60,11 @@ class Market:
             symbols=self.symbols,
             ts=self._raw.ts[seen],
             session=self._raw.session[seen],
-            fields={name: self._adjusted[name][seen] for name in fields},
-            raw={name: self._raw.fields[name][seen] for name in fields},
+            fields={name: _whole(self._adjusted[name][seen]) for name in fields},
+            raw={name: _whole(self._raw.fields[name][seen]) for name in fields},
         )
+
+
+def _whole(values: Array) -> Array:
+    """Return the values in one piece, as the platform hands them out: NumPy's sums depend on how an array lies."""
+    return np.asfortranarray(values)

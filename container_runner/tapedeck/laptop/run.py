@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tapedeck import engine, metrics, source, strategy
 from tapedeck.bars import Array, Bars
-from tapedeck.decisions import DecisionError, as_decisions
+from tapedeck.decisions import DecisionError, as_decisions, by_bar
 from tapedeck.engine import order_pass, order_state
 from tapedeck.engine.share_targets import ShareTargets
 from tapedeck.engine.state import actions
@@ -102,10 +102,10 @@ class _ByWeights:
         self._state = engine.start(market.symbols, settings, market.splits, market.dividends)
         self._decide = decide
 
-    def book(self, block: Block, bars: Bars) -> tuple[bytes, engine.StepResult]:
-        """Ask for the decisions on a chunk; return them as they would be sealed, and what they led to."""
+    def book(self, block: Block, bars: Bars) -> tuple[Iterable[bytes | memoryview], engine.StepResult]:
+        """Ask for the decisions on a chunk; return the bytes that count of them, and what they led to."""
         targets = self._decide(bars)[len(bars) - len(block) :]
-        return targets.astype("<f8").tobytes(), self._step(block, targets)
+        return by_bar(targets), self._step(block, targets)
 
     def _step(self, block: Block, targets: Array) -> engine.StepResult:
         return engine.step(self._state, block, targets)
@@ -136,10 +136,10 @@ class _ByOrders:
         self._actions = actions(market.symbols, market.splits, market.dividends)
         self._player = Player(self._state, lookback, decide)
 
-    def book(self, block: Block, bars: Bars) -> tuple[bytes, engine.StepResult]:
+    def book(self, block: Block, bars: Bars) -> tuple[Iterable[bytes | memoryview], engine.StepResult]:
         """Play a chunk; return its orders as they would be sealed, and what they led to."""
         played = self._player.play(block, self._actions, bars)
-        return played.orders, played.step
+        return [played.orders], played.step
 
     def finish(self) -> engine.Closing:
         return order_pass.finish(self._state)
@@ -151,8 +151,9 @@ def _keep_books(plan: Plan, keeper: _ByWeights | _ByOrders) -> Finished:
     steps, sessions = [], []
     for rows in plan.chunks():
         block = market.books(rows)
-        sealed, step = keeper.book(block, market.bars(rows, plan.found.fields))
-        digest.update(sealed)
+        decided, step = keeper.book(block, market.bars(rows, plan.found.fields))
+        for part in decided:
+            digest.update(part)
         steps.append(step)
         sessions.append(block.session)
     fills = engine.concat([step.fills for step in steps])

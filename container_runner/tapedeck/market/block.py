@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from tapedeck.market.calendar import Grid
 
+NOTHING = {"open": np.nan, "high": np.nan, "low": np.nan, "close": np.nan, "volume": 0.0}  # where nothing has traded
+
 
 @dataclass(frozen=True)
 class Block:
@@ -18,18 +20,18 @@ class Block:
     symbols: tuple[str, ...]
     ts: NDArray[np.int64]  # (n,) us UTC, the bar's start
     session: NDArray[np.int32]  # (n,) days since 1970-01-01, exchange-local
-    fields: dict[str, NDArray[np.float64]]  # (n, s), C order
+    fields: dict[str, NDArray[np.float64]]  # (n, s), symbol-major: each symbol's rows lie together (order "F")
 
     def __len__(self) -> int:
         return len(self.ts)
 
 
 def empty(grid: Grid, symbols: Sequence[str], fields: Sequence[str]) -> Block:
-    """Return a block of the grid's rows in which nothing has traded yet."""
+    """Return a block of the grid's rows whose values are still to be written: `NOTHING` where nothing has traded."""
     shape = (len(grid), len(symbols))
     return Block(
         symbols=tuple(symbols),
         ts=np.frombuffer(grid.ts, np.int64) if len(grid) else np.empty(0, np.int64),
         session=np.frombuffer(grid.session, np.int32) if len(grid) else np.empty(0, np.int32),
-        fields={name: np.full(shape, 0.0 if name == "volume" else np.nan) for name in fields},
+        fields={name: np.empty(shape, order="F") for name in fields},
     )

@@ -12,7 +12,7 @@ from tapedeck.market import block as blocks
 from tapedeck.market import calendar as calendars
 from tapedeck.market import months
 from tapedeck.market.actions import Dividend
-from tapedeck.market.block import Block
+from tapedeck.market.block import NOTHING, Block
 from tapedeck.market.encoding import COLUMNS, Month
 from tapedeck.market.errors import DataError
 from tapedeck.market.leaf import Leaf
@@ -48,44 +48,67 @@ def read_block(  # noqa: PLR0917 -- runner and tests agreed on this order
     asked = [
         months.wanted(snapshot.dataset, leaves[symbol], name)
         for symbol in column
-        for name, ref in leaves[symbol].months.items()
+        for name, ref in sorted(leaves[symbol].months.items())
         if ref.first <= last and ref.last >= first
     ]
-    asked.sort(key=lambda want: want.name)  # rows of one month stay in the processor's cache for all symbols
+    filled = Filled(block)
     for want, month in months.load(store, asked, near=near, columns=fields):
-        if not _fill(block, column[want.symbol], month):
+        if not filled.take(column[want.symbol], month):
             raise DataError(
                 f"has a bar that is not on {snapshot.calendar}'s grid",
                 symbol=want.symbol,
                 month=want.name,
                 key=want.key,
             )
+    filled.finish()
     return block
 
 
-def _fill(block: Block, at: int, month: Month) -> bool:
-    """Copy the month's bars that lie in the block's range into column `at`; say whether all are on the grid."""
-    ts = np.frombuffer(month.columns["ts"], np.int64)
-    low, high = np.searchsorted(ts, block.ts[0]), np.searchsorted(ts, block.ts[-1], side="right")
-    rows = _rows(block.ts, ts[low:high])
-    if rows is None:
-        return False
-    for name, values in block.fields.items():
-        scale = np.float64(10 ** (month.volume_scale if name == "volume" else month.price_scale))
-        ticks = np.frombuffer(month.columns[name], np.int64)[low:high]
-        # integer / 10**scale is correctly rounded: both are exact doubles
-        if isinstance(rows, slice):
-            np.divide(ticks, scale, out=values[rows, at])
-        else:
-            values[rows, at] = ticks / scale
-    return True
+class Filled:
+    """How far each column of a block is written: every value is written once, from the top down."""
+
+    def __init__(self, block: Block) -> None:
+        self._block = block
+        self._upto = [0] * len(block.symbols)
+
+    def take(self, at: int, month: Month) -> bool:
+        """Write the month's bars into column `at`, later than those before it; say whether all are on the grid."""
+        grid = self._block.ts
+        ts = np.frombuffer(month.columns["ts"], np.int64)
+        low, high = np.searchsorted(ts, grid[0]), np.searchsorted(ts, grid[-1], side="right")
+        rows = _rows(grid, ts[low:high])
+        if rows is None:
+            return False
+        if len(rows):
+            begin, end = int(rows[0]), int(rows[-1]) + 1
+            self._nothing(at, begin if len(rows) == end - begin else end)
+            for name, values in self._block.fields.items():
+                scale = np.float64(10 ** (month.volume_scale if name == "volume" else month.price_scale))
+                ticks = np.frombuffer(month.columns[name], np.int64)[low:high]
+                # integer / 10**scale is correctly rounded: both are exact doubles
+                if len(rows) == end - begin:
+                    np.divide(ticks, scale, out=values[begin:end, at])
+                else:
+                    values[rows, at] = ticks / scale
+            self._upto[at] = end
+        return True
+
+    def finish(self) -> None:
+        """Say of the rest that nothing has traded."""
+        for at in range(len(self._upto)):
+            self._nothing(at, len(self._block))
+
+    def _nothing(self, at: int, row: int) -> None:
+        begin = self._upto[at]
+        for name, values in self._block.fields.items() if begin < row else ():
+            values[begin:row, at] = NOTHING[name]
 
 
-def _rows(grid: NDArray[np.int64], ts: NDArray[np.int64]) -> slice | NDArray[np.intp] | None:
-    """Return where the bars lie on the grid, a slice when none between them is missing; None when one is not on it."""
+def _rows(grid: NDArray[np.int64], ts: NDArray[np.int64]) -> range | NDArray[np.intp] | None:
+    """Return where the bars lie on the grid, a range when none between them is missing; None when one is not on it."""
     first = int(np.searchsorted(grid, ts[0])) if len(ts) else 0
     if np.array_equal(grid[first : first + len(ts)], ts):
-        return slice(first, first + len(ts))
+        return range(first, first + len(ts))
     rows = np.searchsorted(grid, ts)
     return rows if np.array_equal(grid[rows], ts) else None
 

@@ -22,6 +22,7 @@ Array = NDArray[np.float64]
 _FREQ = re.compile(r"([1-9][0-9]*)(m|h|d)")
 _UNIT = {"m": 1, "h": 60, "d": 24 * 60}
 _DAY = 24 * 60
+_JOINED = {"volume": np.add, "high": np.fmax, "low": np.fmin}  # of the others the first or the last one counts
 
 
 @dataclass(frozen=True)
@@ -36,19 +37,20 @@ class Intervals:
         """Return a field (n, s) over the longer bars, (k, s): NaN price and 0 volume where none of them traded."""
         if not len(self.rows):
             return values[:0]
-        if name == "volume":
-            return np.add.reduceat(values, self.rows, axis=0)
-        if name in ("high", "low"):
-            return (np.fmax if name == "high" else np.fmin).reduceat(values, self.rows, axis=0)
-        traded = ~np.isnan(values)
-        at = np.arange(len(values))[:, None]
-        if name == "open":
-            row = np.minimum.reduceat(np.where(traded, at, len(values)), self.rows, axis=0)
-        else:
-            row = np.maximum.reduceat(np.where(traded, at, -1), self.rows, axis=0)
-        held = (row >= 0) & (row < len(values))
-        found = np.take_along_axis(values, np.where(held, row, 0), axis=0)
-        return np.where(held, found, np.nan)
+        result = np.empty((len(self.rows), values.shape[1]), order="F")
+        for column in range(values.shape[1]):
+            one, joined = values[:, column], _JOINED.get(name)
+            result[:, column] = joined.reduceat(one, self.rows) if joined else self._edge(name, one)
+        return result
+
+    def _edge(self, name: str, values: Array) -> Array:
+        """Return the first ("open") or last value (n,) of each longer bar that is there."""
+        there = np.flatnonzero(~np.isnan(values))
+        ends = np.append(self.rows[1:], len(values))
+        place = np.searchsorted(there, self.rows if name == "open" else ends) - (name != "open")
+        row = there[np.clip(place, 0, len(there) - 1)] if len(there) else np.zeros(len(self.rows), np.intp)
+        held = (row >= self.rows) & (row < ends) if len(there) else np.zeros(len(self.rows), np.bool_)
+        return np.where(held, values[row], np.nan)
 
 
 def minutes(freq: str) -> int:
