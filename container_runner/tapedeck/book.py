@@ -43,9 +43,21 @@ class Quote(NamedTuple):
 class Bar(dict[str, Quote]):
     """The symbols that traded at this time step: ``bar["AAPL"].close``, ``"AAPL" in bar``."""
 
-    __slots__ = ("_row", "_view")
-    _view: View
-    _row: int
+    __slots__ = ("_kept", "_view")
+
+    def __init__(self, view: View) -> None:
+        super().__init__()
+        self._view = view
+        self._kept = -1  # the row, once the strategy has gone on
+
+    def keep(self) -> Bar:
+        """Stay what it is while the strategy goes on; return the bar that goes with it."""
+        self._kept = self._row
+        return Bar(self._view)
+
+    @property
+    def _row(self) -> int:
+        return self._view.at() if self._kept < 0 else self._kept
 
     def __missing__(self, symbol: str) -> Quote:
         """Say why there is no such bar."""

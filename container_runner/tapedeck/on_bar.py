@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import compress, repeat
+from itertools import chain, compress, count, repeat
+from sys import getrefcount
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ OnBar = Callable[[Bar, Book], object]
 MOST_ORDERS = 500_000  # of a chunk (a test holds it equal to `contract.MOST_ORDERS`)
 _SLAB = 512  # bars whose numbers are Python's at once
 _new = tuple.__new__
+_OURS = 2  # references to a bar that nobody else holds: a local one, and the argument of `getrefcount`
+_CLOSE = FIELDS.index("close")
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,10 @@ class View:
     def marks(self) -> list[float]:
         """Return the last known closes."""
         return self._run.marks(self.row)
+
+    def at(self) -> int:
+        """Return the row at which the strategy stands, of all bars of the chunk, history included."""
+        return self._before + self.row
 
     def column(self, symbol: str) -> int:
         """Return a symbol's column; raises `OrderError` with the nearest name."""
@@ -139,29 +146,45 @@ class Player:
 
 
 def _walk(run: Pass, view: View, block: Block, book: Book, on_bar: OnBar) -> None:
-    names = view.bars.symbols
-    due, orders, before = frozenset(run.due), run.broker.orders, len(view.bars) - len(block.ts)
+    """Call `on_bar` at every row. Where nothing waits and all trade, that and writing the quotes down is all."""
+    names, orders, due = view.bars.symbols, run.broker.orders, frozenset(run.due)
     traded = ~np.isnan(block.fields["close"])
-    whole = np.asarray(traded.all(axis=1)).tolist()
-    for row, quotes in enumerate(_quotes(block, view.bars, before)):
+    quiet = np.asarray(traded.all(axis=1))
+    quiet[list(due)] = False
+    first, width = names[0], len(names)
+    bar = Bar(view)
+    for row, still, quotes in zip(count(), quiet.tolist(), _quotes(block, view.bars)):
+        if getrefcount(bar) > _OURS:  # the strategy has kept the last one, which stays what it is
+            bar = bar.keep()
         view.row = row
-        if orders or row in due:
+        if (orders or not still) and (orders or row in due):
             run.bar(row, quotes)
-        bar, pairs = Bar(), zip(names, quotes)  # noqa: B905 - both have a place for each symbol
-        for name, quote in pairs if whole[row] else compress(pairs, traded[row].tolist()):
-            bar[name] = quote
-        bar._row = before + row
-        bar._view = view
+        if not still or len(bar) != width:
+            bar.clear()  # the symbols come in the order of columns
+        if not still:
+            bar.update(compress(zip(names, quotes, strict=True), traded[row].tolist()))
+        elif width == 1:
+            bar[first] = quotes[0]  # a loop over one symbol would cost more than all else here
+        else:
+            for name, quote in zip(names, quotes):  # noqa: B905 - both have a place for each symbol
+                bar[name] = quote
         on_bar(bar, book)
+    bar.keep()
 
 
-def _quotes(block: Block, bars: Bars, before: int) -> Iterator[tuple[Quote, ...]]:
+def _quotes(block: Block, bars: Bars) -> Iterator[tuple[Quote, ...]]:
     """Yield each row's quotes by column."""
-    fields = [block.fields[name] for name in FIELDS] + [bars.close[before:]]
-    for start in range(0, len(block.ts), _SLAB):
-        slab = [np.ascontiguousarray(values[start : start + _SLAB].T).tolist() for values in fields]
-        columns = [map(_new, repeat(Quote), zip(*column, strict=True)) for column in zip(*slab, strict=True)]
-        yield from zip(*columns, strict=True)
+    fields = [block.fields[name] for name in FIELDS] + [bars.close[len(bars) - len(block.ts) :]]
+
+    def slab(start: int) -> Iterator[tuple[Quote, ...]]:
+        lanes = [np.ascontiguousarray(values[start : start + _SLAB].T) for values in fields]
+        numbers = [lane.tolist() for lane in lanes[:-1]]
+        same = lanes[-1].tobytes() == lanes[_CLOSE].tobytes()  # as long as nothing has split
+        numbers.append(numbers[_CLOSE] if same else lanes[-1].tolist())
+        columns = [map(_new, repeat(Quote), zip(*column, strict=True)) for column in zip(*numbers, strict=True)]
+        return zip(*columns, strict=True)
+
+    return chain.from_iterable(map(slab, range(0, len(block.ts), _SLAB)))
 
 
 def _time(block: Block, row: int) -> str:

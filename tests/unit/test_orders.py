@@ -304,6 +304,28 @@ def test_a_bar_holds_what_traded_and_says_why_not() -> None:
     assert told[3] == [20.0, 42.0]
 
 
+@pytest.mark.parametrize("width", [1, 2])
+def test_a_bar_that_is_kept_stays_what_it_is(width: int) -> None:
+    close = [10.0, 11.0, NAN, 13.0]
+    block = many([[(price, price + 1, price - 1, price)] * width for price in close])
+    kept: list[Bar] = []
+    seen: list[tuple[Any, ...]] = []
+
+    def on_bar(bar: Bar, book: Book) -> None:
+        seen.append((bar.time, bar.session, dict(bar), bar.history(1).tolist()))
+        kept.append(bar)
+
+    state, known = order_state.new(block.symbols, FREE), actions(block.symbols, [], [])
+    player = Player(state, 0, on_bar)
+    for rows in (slice(0, 3), slice(3, 4)):
+        fields = {name: values[rows] for name, values in block.fields.items()}
+        piece = Block(block.symbols, block.ts[rows], block.session[rows], fields)
+        shown = Bars(symbols=piece.symbols, ts=piece.ts, session=piece.session, fields=piece.fields)
+        player.play(piece, known, shown)
+    assert repr([(bar.time, bar.session, dict(bar), bar.history(1).tolist()) for bar in kept]) == repr(seen)
+    assert [bar["A"].close if "A" in bar else None for bar in kept] == [10.0, 11.0, None, 13.0]
+
+
 def test_an_order_that_was_refused_and_caught_has_changed_nothing() -> None:
     def insist(book: Book) -> None:
         with pytest.raises(EngineError, match="has not traded yet"):

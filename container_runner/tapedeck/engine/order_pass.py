@@ -38,7 +38,6 @@ class Pass:
         self._due = _due(state, block, actions)
         self.mark = plan.filled(block.fields["close"], state.mark)
         plan.split_marks(self.mark, block.fields["close"], self._due)
-        self._ts, self._session = block.ts.tolist(), block.session.tolist()
         self._changes: list[tuple[int, list[float], list[float]]] = [
             (0, list(self.broker.cash), list(self.broker.shares))
         ]
@@ -60,7 +59,7 @@ class Pass:
         for kind, column, value in self._due.get(row, ()):
             broker.act(kind, column, value)
         if broker.orders:
-            when = When(self._ts[row], self._session[row])
+            when = When(int(self._block.ts[row]), int(self._block.session[row]))
             broker.open(when, self._quotes(row) if quotes is None else quotes, partial(self.marks, row))
         if len(broker.rows) > filled or row in self._due:
             self._changes.append((row, list(broker.cash), list(broker.shares)))
@@ -71,12 +70,12 @@ class Pass:
 
     def finish(self) -> StepResult:
         """Write the state back; return fills and values of the block."""
-        state, rows = self._state, len(self._ts)
+        state, rows = self._state, len(self._block.ts)
         self.broker.put_back(state)
         if rows:
             state.mark[:] = self.mark[-1]
             state.bars += rows
-            state.session = self._session[-1]
+            state.session = int(self._block.session[-1])
         return StepResult(fills.from_rows(self.broker.rows), *self._values(rows))
 
     def _quotes(self, row: int) -> list[Prices]:
