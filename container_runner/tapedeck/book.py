@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_ZERO = date(1970, 1, 1)
-_WHOLE = "this run trades whole shares (fractional = false)"
 
 
 class OrderError(EngineError):
@@ -208,8 +207,7 @@ class Book:
             raise OrderError(f"{call}: the number of shares is no number") from None
         if not 0 < number <= orders.MOST:
             raise OrderError(f"{call}: the number of shares is positive and at most {orders.MOST:g}")
-        if not self._view.fractional and number != math.floor(number):
-            raise OrderError(f"{call}: {_WHOLE}")
+        self._view.check_lots(call, number)
         return number
 
     def _target(self, name: str, kind: int, symbol: str, value: float) -> int:
@@ -220,8 +218,8 @@ class Book:
             number = math.nan
         if not abs(number) <= orders.MOST:
             raise OrderError(f"{name}({symbol!r}, {value!r}): the target is a number of at most {orders.MOST:g}")
-        if kind == orders.TARGET_SHARES and not self._view.fractional and number != math.floor(number):
-            raise OrderError(f"{name}({symbol!r}, {value!r}): {_WHOLE}")
+        if kind == orders.TARGET_SHARES:
+            self._view.check_lots(f"{name}({symbol!r}, {value!r})", number)
         return self._view.ask(kind, column, orders.GTC, 0, number, 0.0, 0.0)
 
 

@@ -66,9 +66,8 @@ def claim(step: StepResult, state: OrderState) -> bytes:
 class View:
     """What `Bar` and `Book` look at: the chunk, and the row at which the strategy stands."""
 
-    def __init__(self, run: Pass, bars: Bars, lookback: int, *, fractional: bool) -> None:
+    def __init__(self, run: Pass, bars: Bars, lookback: int) -> None:
         self.bars = bars
-        self.fractional = fractional
         self.asked: list[Ask] = []
         self.row = 0  # of the chunk's own rows
         self._run = run
@@ -95,6 +94,13 @@ class View:
             return self._columns[symbol]
         except (KeyError, TypeError):
             raise unknown(symbol, self.bars.symbols) from None
+
+    def check_lots(self, call: str, shares: float) -> None:
+        """Raise `OrderError` for a number of shares that this run does not trade."""
+        lots = self.broker.lots
+        if lots.shares and not lots.are_whole(np.array([shares])).all():
+            what = "whole shares (fractional = false)" if lots.shares == 1.0 else f"lots of {lots.shares:g} shares"
+            raise OrderError(f"{call}: this run trades {what}")
 
     def ask(self, kind: int, column: int, tif: int, ref: int, *numbers: float) -> int:
         """Hand a record to the broker and keep it for the platform; return the order's id."""
@@ -132,7 +138,7 @@ class Player:
         Raises what the strategy raises, with a note that names the bar.
         """
         state, run = self._state, Pass(self._state, block, actions)
-        view = View(run, bars, self._lookback, fractional=state.settings.fractional)
+        view = View(run, bars, self._lookback)
         if self._book is None:
             self._book = Book(view)
         self._book._view = view

@@ -124,8 +124,8 @@ class Mine(Strategy):
     [
         "book._view.broker.cash[0] += 1e6 if self.bars == 30 else 0",
         "book._view.broker.shares[1] += 1.0 if self.bars == 30 else 0",
-        "sys.modules['tapedeck.engine.ledger'].Ledger.trade.__defaults__ = None; book._view.broker.commission = 0.0",
-        "book._view.broker.__class__._within = lambda self, when, order, *rest: self._sell(when, order, 9.0, 1.0, 0.0)",
+        "book._view.broker.commission = type(book._view.broker.commission)(0.0, 0.0, 0.0)",
+        "book._view.broker.__class__._within = lambda self, when, order, *rest: self._sell(when, order, 9.0, 1.0)",
         "book._view.asked.append(book._view.asked[-1]) if self.bars == 50 else None",
         "book._view.asked[-1:] = [] if self.bars == 50 else book._view.asked[-1:]",
     ],

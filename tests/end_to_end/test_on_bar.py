@@ -61,7 +61,7 @@ def test_a_strategy_that_patches_the_engine_in_its_process_is_tampered_and_not_r
     alice: Client, tmp_path: Path
 ) -> None:
     path = tmp_path / "rich.py"
-    lie = f"{METHOD}\n        type(book._view.broker).commission = property(lambda self: 0.0, lambda self, rate: None)"
+    lie = f"{METHOD}\n        book._view.broker.commission = type(book._view.broker.commission)(0.0, 0.0, 0.0)"
     path.write_text(PAIRS.read_text().replace(METHOD, lie))
     job = alice.wait(alice.submit(path, {"end": "2005-12-30"})["job_id"], timeout_s=RUN_SECONDS)
     assert (job["status"], job["failure"]["kind"], job["attempt"]) == ("FAILED", "TAMPERED", 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -42,7 +43,8 @@ def market(
     missing = rng.random(close.shape) < gaps
     close[missing] = opened[missing] = np.nan
     ts = np.arange(rows, dtype=np.int64) * 60_000_000
-    return Block(symbols, ts, session, {"open": opened, "close": close}), splits, dividends
+    volume = np.where(missing, 0.0, rng.integers(0, 40, close.shape) * 1000.0)
+    return Block(symbols, ts, session, {"open": opened, "close": close, "volume": volume}), splits, dividends
 
 
 def cut(bars: Block, first: int, last: int) -> Block:
@@ -65,6 +67,29 @@ OPTIONS = st.builds(
     leverage=st.sampled_from([1.0, 2.0]),
     fractional=st.booleans(),
 )
+MODELS = st.builds(
+    lambda plain, costs, market: replace(plain, **costs, **market),
+    OPTIONS,
+    st.fixed_dictionaries(
+        {
+            "commission_per_share": st.sampled_from([0.0, 0.005]),
+            "commission_minimum": st.sampled_from([0.0, 2.0]),
+            "half_spread_per_share": st.sampled_from([0.0, 0.02]),
+            "borrow_fee_annual": st.sampled_from([0.0, 0.5]),
+            "interest_credit_annual": st.sampled_from([0.0, 0.03]),
+            "interest_debit_annual": st.sampled_from([0.0, 0.3]),
+        }
+    ),
+    st.fixed_dictionaries(
+        {
+            "impact_bps": st.sampled_from([0.0, 50.0]),
+            "volume_cap": st.sampled_from([0.0, 0.1, 1.0]),
+            "halt_zero_volume": st.booleans(),
+            "lot_size": st.sampled_from([0.0, 10.0]),
+            "maintenance_margin": st.sampled_from([0.0, 0.3, 0.5]),
+        }
+    ),
+)
 
 
 @settings(deadline=None, max_examples=60)
@@ -73,7 +98,7 @@ OPTIONS = st.builds(
     width=st.integers(1, 4),
     per_session=st.sampled_from([1, 3]),
     gaps=st.sampled_from([0.0, 0.2, 0.7]),
-    options=OPTIONS,
+    options=OPTIONS | MODELS,
     cuts=st.lists(st.integers(0, 120), max_size=8),
 )
 def test_the_books_are_the_same_to_the_byte_however_bars_are_cut(  # noqa: PLR0917 - hypothesis names them
@@ -91,12 +116,13 @@ def test_the_books_are_the_same_to_the_byte_however_bars_are_cut(  # noqa: PLR09
     assert state.to_bytes() == whole.to_bytes()
     assert finish(state) == finish(whole)
     assert concat([part.fills for part in parts]).to_bytes() == expected.fills.to_bytes()
+    assert [call for part in parts for call in part.calls] == list(expected.calls)
     for name in ("equity", "net", "gross"):
         assert b"".join(getattr(p, name).tobytes() for p in parts) == getattr(expected, name).tobytes()
 
 
 @settings(deadline=None, max_examples=40)
-@given(seed=st.integers(0, 10_000), width=st.integers(1, 4), gaps=st.sampled_from([0.0, 0.2]), options=OPTIONS)
+@given(seed=st.integers(0, 10_000), width=st.integers(1, 4), gaps=st.sampled_from([0.0, 0.2]), options=OPTIONS | MODELS)
 def test_equity_is_finite_and_cash_never_goes_below_what_leverage_allows(
     seed: int, width: int, gaps: float, options: EngineSettings
 ) -> None:
@@ -105,7 +131,7 @@ def test_equity_is_finite_and_cash_never_goes_below_what_leverage_allows(
     state = start(bars.symbols, options, splits, dividends)
     result = step(state, bars, targets)
     assert np.isfinite(result.equity).all()
-    if options.leverage == 1:
+    if options.leverage == 1 and not options.carries and not options.commission_minimum:
         assert state.cash.min() > -1e-6
     assert result.equity[-1] == pytest.approx(state.cash.sum() + np.nansum(state.shares * state.mark), rel=1e-12)
 

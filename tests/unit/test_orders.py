@@ -13,6 +13,7 @@ from tapedeck.bars import Bars
 from tapedeck.book import Bar, Book, OrderError
 from tapedeck.engine import EngineError, EngineSettings, order_pass, order_state, orders
 from tapedeck.engine.fills import Fills
+from tapedeck.engine.liquidity import Lots
 from tapedeck.engine.state import actions
 from tapedeck.on_bar import Played, Player
 from tests.unit.test_engine import FIRST, FREE, Block, Dividend, Split, day
@@ -267,17 +268,17 @@ GOOD = (0, orders.LIMIT, 0, orders.GTC, 0, 0, 1.0, 5.0, 0.0)
 )  # fmt: skip
 def test_a_record_that_no_book_writes_is_refused(change: dict[int, Any]) -> None:
     bad = tuple(change.get(i, value) for i, value in enumerate(GOOD))
-    orders.from_bytes(orders.to_bytes([GOOD]), first=0, rows=2, width=1, fractional=False)
+    orders.from_bytes(orders.to_bytes([GOOD]), first=0, rows=2, width=1, lots=Lots(1.0))
     with pytest.raises(EngineError, match="order 1 of the chunk"):
-        orders.from_bytes(orders.to_bytes([GOOD, bad]), first=0, rows=2, width=1, fractional=False)  # type: ignore[list-item]
+        orders.from_bytes(orders.to_bytes([GOOD, bad]), first=0, rows=2, width=1, lots=Lots(1.0))  # type: ignore[list-item]
 
 
 def test_records_come_whole_and_in_the_order_of_bars() -> None:
     late = (1, *GOOD[1:])
     with pytest.raises(EngineError, match="bars in order"):
-        orders.from_bytes(orders.to_bytes([late, GOOD]), first=0, rows=2, width=1, fractional=True)
+        orders.from_bytes(orders.to_bytes([late, GOOD]), first=0, rows=2, width=1, lots=Lots(0.0))
     with pytest.raises(EngineError, match="no whole number"):
-        orders.from_bytes(orders.to_bytes([GOOD])[:-1], first=0, rows=2, width=1, fractional=True)
+        orders.from_bytes(orders.to_bytes([GOOD])[:-1], first=0, rows=2, width=1, lots=Lots(0.0))
 
 
 def test_a_bar_holds_what_traded_and_says_why_not() -> None:

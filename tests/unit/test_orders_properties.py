@@ -18,7 +18,7 @@ from tapedeck.engine.order_state import OrderState
 from tapedeck.engine.state import actions
 from tapedeck.on_bar import Played, Player
 from tests.unit.test_engine import Block
-from tests.unit.test_engine_properties import OPTIONS, cut, market, weights
+from tests.unit.test_engine_properties import MODELS, OPTIONS, cut, market, weights
 
 ROWS = 90
 
@@ -26,9 +26,9 @@ ROWS = 90
 class Random:
     """Asks for anything that a book takes, by dice; what it sees moves the dice, so that a difference spreads."""
 
-    def __init__(self, seed: int, fractional: bool) -> None:
+    def __init__(self, seed: int, lot: float) -> None:
         self.dice = np.random.default_rng(seed)
-        self.fractional = fractional
+        self.lot = lot
         self.seen: list[Any] = []
 
     def on_bar(self, bar: Bar, book: Book) -> None:
@@ -41,7 +41,7 @@ class Random:
 
     def ask(self, symbol: str, price: float, book: Book) -> None:
         kind, shares = int(self.dice.integers(0, 7)), book.equity * self.dice.random() / price / 3 + 1
-        shares = abs(shares) + 1 if self.fractional else float(int(abs(shares)) + 1)
+        shares = float(int(abs(shares) / self.lot) + 1) * self.lot if self.lot else abs(shares) + 1
         tif = "DAY" if self.dice.random() < 0.5 else "GTC"
         near = {"limit": price * self.dice.uniform(0.95, 1.05), "stop": price * self.dice.uniform(0.95, 1.05)}
         act = book.buy if self.dice.random() < 0.5 else book.sell
@@ -61,8 +61,7 @@ def whole_bars(block: Block, seed: int) -> Block:
     opened, close = block.fields["open"], block.fields["close"]
     high = np.maximum(opened, close) * (1 + rng.random(close.shape) * 0.03)
     low = np.minimum(opened, close) * (1 - rng.random(close.shape) * 0.03)
-    volume = np.where(np.isnan(close), 0.0, 1000.0)
-    return Block(block.symbols, block.ts, block.session, {**block.fields, "high": high, "low": low, "volume": volume})
+    return Block(block.symbols, block.ts, block.session, {**block.fields, "high": high, "low": low})
 
 
 def played(state: OrderState, block: Block, known: Any, on_bar: Any) -> Played:
@@ -76,7 +75,7 @@ def played(state: OrderState, block: Block, known: Any, on_bar: Any) -> Played:
     width=st.integers(1, 3),
     per_session=st.sampled_from([1, 3]),
     gaps=st.sampled_from([0.0, 0.2, 0.6]),
-    options=OPTIONS,
+    options=OPTIONS | MODELS,
     cuts=st.lists(st.integers(0, ROWS), max_size=6),
 )
 def test_a_run_by_bars_is_the_same_to_the_byte_however_bars_are_cut_and_when_it_is_replayed(  # noqa: PLR0917
@@ -84,10 +83,10 @@ def test_a_run_by_bars_is_the_same_to_the_byte_however_bars_are_cut_and_when_it_
 ) -> None:
     raw, splits, dividends = market(seed, ROWS, width, per_session, gaps)
     block, known = whole_bars(raw, seed), actions(raw.symbols, splits, dividends)
-    whole, dice = order_state.new(block.symbols, options), Random(seed, options.fractional)
+    whole, dice = order_state.new(block.symbols, options), Random(seed, options.lot)
     expected = played(whole, block, known, dice.on_bar)
     state, outside, again = (order_state.new(block.symbols, options) for _ in range(3))
-    pieces, replays, other = [], [], Random(seed, options.fractional)
+    pieces, replays, other = [], [], Random(seed, options.lot)
     for first, last in zip([0, *sorted(cuts)], [*sorted(cuts), ROWS], strict=True):
         state, outside = (OrderState.from_bytes(s.to_bytes()) for s in (state, outside))  # resumed at every cut
         piece = cut(block, first, last)
@@ -100,6 +99,7 @@ def test_a_run_by_bars_is_the_same_to_the_byte_however_bars_are_cut_and_when_it_
     assert again.to_bytes() == whole.to_bytes()
     for steps in ([piece.step for piece in pieces], replays):
         assert concat([step.fills for step in steps]).to_bytes() == expected.step.fills.to_bytes()
+        assert [call for step in steps for call in step.calls] == list(expected.step.calls)
         for name in ("equity", "net", "gross"):
             assert b"".join(getattr(s, name).tobytes() for s in steps) == getattr(expected.step, name).tobytes()
 
@@ -109,7 +109,7 @@ def test_a_run_by_bars_is_the_same_to_the_byte_however_bars_are_cut_and_when_it_
     seed=st.integers(0, 10_000),
     width=st.integers(1, 4),
     gaps=st.sampled_from([0.0, 0.2, 0.6]),
-    options=OPTIONS,
+    options=OPTIONS | MODELS,
 )
 def test_target_weights_asked_bar_by_bar_are_the_weights_level_to_the_byte(
     seed: int, width: int, gaps: float, options: EngineSettings
@@ -144,7 +144,7 @@ def test_no_buy_takes_cash_below_what_leverage_allows_and_no_price_is_beyond_its
 ) -> None:
     raw, _, _ = market(seed, ROWS, 2, 3, 0.1)
     block = whole_bars(raw, seed)
-    dice = Random(seed, options.fractional)
+    dice = Random(seed, options.lot)
     step = played(order_state.new(block.symbols, options), block, actions(block.symbols, [], []), dice.on_bar).step
     assert np.isfinite(step.equity).all()
     row = np.searchsorted(block.ts, step.fills.ts.astype(np.int64))

@@ -1,12 +1,14 @@
 """The broker: takes orders at the close of a bar, fills them at later bars.
 
 A bar, in this order, so that the last bit can be followed:
+0. what the time since the last bar brought, as `ledger` states it.
 1. actions, dividends before splits, then by column. A split multiplies shares and open quantities and divides prices.
 2. DAY orders of an earlier session end. What was asked for on the bar before lives from here on.
-3. at the open: market orders and targets, sells before buys, each by column and id; buys that cost more than the
-   account's power are scaled together.
+3. at the open: margin calls, which end all orders of their account; then market orders and targets, sells before
+   buys, each by column and id; buys that cost more than the account's power are scaled together.
 4. within the bar, whose path is unknown: stops first, then limits (the worse first); in each, sells before buys, by id.
 A buy that is cut back for lack of cash is over, unless a market sale of the same account still waits for its symbol.
+What the bar's volume leaves over of an order waits for the next bar; of a stop, as a market order.
 """
 
 from __future__ import annotations
@@ -21,23 +23,26 @@ from tapedeck.engine.settings import EngineError
 from tapedeck.engine.state import SPLIT
 
 Prices = Sequence[float]  # open, high, low, close ... of a symbol; NaN without a trade
-_OPEN, _HIGH, _LOW, _CLOSE = range(4)
+_OPEN, _HIGH, _LOW, _CLOSE, _VOLUME = range(5)
 _AT_OPEN = ("market", "target_weight")
+_HALTED: Prices = (math.nan,) * 5
+_TRIGGERED = {"stop": "market", "stop_limit": "limit"}  # what the rest of an order is, once a bar has reached it
 
 
 class Broker(Ledger):
     """Accounts and open orders during a pass; `orders` maps ids to what waits, in the order of ids."""
 
     def __init__(self, state: OrderState) -> None:
-        super().__init__(state.settings, state.cash.tolist(), state.shares.tolist(), state.basis.tolist())
-        self.symbols = state.symbols
+        held = (getattr(state, name).tolist() for name in ("cash", "shares", "basis", "carried"))
+        super().__init__(state.settings, state.symbols, *held)
         self.issued = state.issued
         self.orders: dict[int, Order] = {order.id: order for order in state.orders}
         self._woken = -1  # the session whose orders are awake
 
     def put_back(self, state: OrderState) -> None:
         """Write accounts and orders into the state."""
-        state.cash[:], state.shares[:], state.basis[:] = self.cash, self.shares, self.basis
+        for name in ("cash", "shares", "basis", "carried"):
+            getattr(state, name)[:] = getattr(self, name)
         state.issued, state.orders = self.issued, list(self.orders.values())
 
     def act(self, kind: int, column: int, value: float) -> None:
@@ -85,9 +90,20 @@ class Broker(Ledger):
         """Fill what a bar fills; `quotes` by column, `marks` tells the last known closes of what does not trade."""
         if when.session != self._woken:
             self._wake(when.session)
-        if not any(o.kind in _AT_OPEN or _touched(o, quotes[o.column]) is not None for o in self.orders.values()):
+        volumes: list[float] = []
+        if self.settings.by_volume:
+            volumes = [quote[_VOLUME] for quote in quotes]
+            quotes = [quote if quote[_VOLUME] > 0 else _HALTED for quote in quotes]
+        called = self.called
+        if not called and not any(
+            o.kind in _AT_OPEN or _touched(o, quotes[o.column]) is not None for o in self.orders.values()
+        ):
             return
-        opens = [_open(quote) for quote in quotes]
+        opens = self.market([_open(quote) for quote in quotes], volumes)
+        if called:
+            for order in [o for o in self.orders.values() if self.account[o.column] in called]:
+                del self.orders[order.id]
+            self.obey(when, opens)
         prices, equity = self._valued(opens, marks)
         waiting = sorted((o for o in self.orders.values() if o.kind in _AT_OPEN), key=lambda o: (o.column, o.id))
         wanted = {o.id: self._wanted(o, prices, equity) for o in waiting}
@@ -95,10 +111,11 @@ class Broker(Ledger):
         ready = [o for o in waiting if not math.isnan(opens[o.column])]
         for order in ready:
             if wanted[order.id] < 0 and order.id in self.orders:
-                self._sell(when, order, wanted[order.id], opens[order.column], self.slippage)
+                if self._sell(when, order, wanted[order.id], opens[order.column]):  # a rest of it waits
+                    unpaid.add(self.account[order.column])
             elif wanted[order.id] == 0:
                 self.orders.pop(order.id, None)
-        self._buy(when, [o for o in ready if wanted[o.id] > 0], wanted, prices, equity, unpaid, self.slippage)
+        self._buy(when, [o for o in ready if wanted[o.id] > 0], wanted, prices, equity, unpaid)
         resting = [o for o in self.orders.values() if o.kind not in _AT_OPEN and not math.isnan(opens[o.column])]
         resting.sort(key=lambda o: (o.kind == "limit", o.quantity > 0, o.id))
         for order in resting:
@@ -119,15 +136,19 @@ class Broker(Ledger):
         if order.kind == "stop_limit" and not _within_limit(order, price):
             self.orders[order.id] = order._replace(kind=KINDS[LIMIT])  # triggered: from the next bar on
             return
-        slippage = self.slippage if order.kind == "stop" else 0.0
+        taking = order.kind == "stop"
         if order.quantity < 0:
-            self._sell(when, order, order.quantity, price, slippage)
+            self._sell(when, order, order.quantity, price, taking=taking)
         else:
-            self._buy(when, [order], {order.id: order.quantity}, {order.column: price}, equity, unpaid, slippage)
+            prices = {order.column: price}
+            self._buy(when, [order], {order.id: order.quantity}, prices, equity, unpaid, taking=taking)
 
-    def _sell(self, when: When, order: Order, quantity: float, price: float, slippage: float) -> None:
-        self.trade(when, order.column, quantity, price, slippage)
-        self._done(order)
+    def _sell(self, when: When, order: Order, quantity: float, price: float, *, taking: bool = True) -> bool:
+        """Fill a sale as far as volume reaches; say whether a rest of it waits."""
+        sold, accrued = self.taken(order.column, quantity), order.accrued
+        if sold:
+            accrued = self.trade(when, order.column, sold, price, taking=taking, accrued=accrued)
+        return self._rest(order, quantity - sold, accrued, filled=bool(sold))
 
     def _buy(  # noqa: PLR0917 - one bar's facts
         self,
@@ -137,27 +158,41 @@ class Broker(Ledger):
         prices: Sequence[float] | dict[int, float],
         equity: list[float],
         unpaid: set[int],
-        slippage: float,
+        *,
+        taking: bool = True,
     ) -> None:
-        """Fill buys as far as each account's power reaches; `unpaid` accounts have a sale that still waits."""
+        """Fill buys as far as volume and each account's power reach; `unpaid` accounts have a sale that still waits."""
         known = {order.id: order for order in orders if order.id in self.orders}
-        buys = {key: Buy(o.column, wanted[key], prices[o.column] * (1.0 + slippage)) for key, o in known.items()}
+        buys: dict[int, Buy] = {}
+        used: dict[int, float] = {}
+        for key, order in known.items():
+            i, price = order.column, prices[order.column]
+            shares = self.taken(i, wanted[key], used.get(i, 0.0))
+            if shares:
+                used[i] = used.get(i, 0.0) + shares
+                buys[key] = Buy(i, shares, self.priced(i, shares, price, taking=taking))
         bought, cut = self.afford(buys, equity)
         for key, order in known.items():
             if key not in self.orders:
                 continue  # an alternative of it has just been filled
-            if bought[key] > 0:
-                self.trade(when, order.column, bought[key], prices[order.column], slippage)
-            if key not in cut or self.account[order.column] not in unpaid:
-                self._done(order, filled=bought[key] > 0)
-            elif order.kind != "target_weight":
-                self.orders[key] = order._replace(quantity=order.quantity - bought[key])
+            got, accrued = bought.get(key, 0.0), order.accrued
+            if got > 0:
+                accrued = self.trade(when, order.column, got, prices[order.column], taking=taking, accrued=accrued)
+            over = key in cut and self.account[order.column] not in unpaid
+            self._rest(order, 0.0 if over else wanted[key] - got, accrued, filled=got > 0)
 
-    def _done(self, order: Order, *, filled: bool = True) -> None:
-        self.orders.pop(order.id, None)
+    def _rest(self, order: Order, quantity: float, accrued: float, *, filled: bool) -> bool:
+        """Keep what an order has not filled, say whether that is anything; a fill ends the order's alternatives."""
         if order.group and filled:
-            for other in [o.id for o in self.orders.values() if o.group == order.group]:
+            for other in [o.id for o in self.orders.values() if o.group == order.group and o.id != order.id]:
                 del self.orders[other]
+        if not quantity:
+            self.orders.pop(order.id, None)
+            return False
+        kind = _TRIGGERED.get(order.kind, order.kind) if self.cap.share else order.kind
+        rest = order.quantity if kind == "target_weight" else quantity
+        self.orders[order.id] = order._replace(kind=kind, quantity=rest, accrued=accrued)
+        return True
 
     def _wake(self, session: int) -> None:
         """Note the first session of new orders; end the DAY orders of an earlier one."""

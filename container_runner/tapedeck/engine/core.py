@@ -5,29 +5,41 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tapedeck.engine import fills, plan
 from tapedeck.engine.books import Books, Open
 from tapedeck.engine.inputs import Array, Block
+from tapedeck.engine.margin import MarginCall
+from tapedeck.engine.settings import EngineSettings
 from tapedeck.engine.state import EngineState
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a block brought: fills, and for each bar (n,) the equity and the net and gross value held at the close."""
+    """What a block brought: fills, and for each bar (n,) the equity and the net and gross value held at the close.
+
+    `calls`: the margin calls, in order.
+    """
 
     fills: fills.Fills
     equity: Array
     net: Array
     gross: Array
+    calls: tuple[MarginCall, ...] = ()
 
 
 @dataclass(frozen=True)
 class Closing:
-    """Orders left at the end: decided on the last bar (`dropped`), older ones that found no bar (`waiting`)."""
+    """Orders left at the end: decided on the last bar (`dropped`), older ones that found no bar (`waiting`).
+
+    `borrow_fee` and `interest`: what they did to cash over the run, in currency.
+    """
 
     dropped: int
     waiting: int
+    borrow_fee: float = 0.0
+    interest: float = 0.0
 
 
 def step(state: EngineState, block: Block, targets: Array) -> StepResult:
@@ -39,7 +51,8 @@ def step(state: EngineState, block: Block, targets: Array) -> StepResult:
     books = Books(state)
     rows = len(block.ts)
     values = np.zeros((3, rows))
-    events = sorted({*planned.due, *np.flatnonzero(planned.decide.any(axis=1)).tolist(), rows})
+    days = days_passed(state.settings, state.session, block.session)
+    events = sorted({*planned.due, *days, *np.flatnonzero(planned.decide.any(axis=1)).tolist(), rows})
     row = ahead = 0
     while row < rows:
         while events[ahead] < row:
@@ -47,6 +60,8 @@ def step(state: EngineState, block: Block, targets: Array) -> StepResult:
         upto = row if books.busy else events[ahead]
         _mark(books, planned.mark, slice(row, upto), values)
         if upto < rows:
+            if upto in days or books.watches:
+                books.begin(days.get(upto, 0), (planned.mark[upto - 1] if upto else state.mark).tolist())
             _bar(state, books, block, planned, upto)
             _mark(books, planned.mark, slice(upto, upto + 1), values)
         row = upto + 1
@@ -56,14 +71,24 @@ def step(state: EngineState, block: Block, targets: Array) -> StepResult:
         state.bars += rows
         state.session = int(block.session[-1])
         state.actions_done += sum(len(actions) for actions in planned.due.values())
-    return StepResult(fills.from_rows(books.rows), *values)
+    equity, net, gross = values
+    return StepResult(fills.from_rows(books.rows), equity, net, gross, tuple(books.calls))
 
 
 def finish(state: EngineState) -> Closing:
     """Return what is left undone after the last bar; the state stays as it is."""
     open_orders = ~np.isnan(state.pending) | (state.unsized > 0)
     last = state.decided == state.bars - 1
-    return Closing(dropped=int((open_orders & last).sum()), waiting=int((open_orders & ~last).sum()))
+    waiting = int((open_orders & ~last).sum())
+    return Closing(int((open_orders & last).sum()), waiting, *(float(flow) for flow in state.carried))
+
+
+def days_passed(settings: EngineSettings, session: int, sessions: NDArray[np.int32]) -> dict[int, int]:
+    """Return the days since the session before by the row of each session's first bar, where holding costs anything."""
+    if not settings.carries:
+        return {}
+    days = np.diff(sessions, prepend=np.int32(session if session >= 0 else sessions[0]) if len(sessions) else 0)
+    return {int(row): int(days[row]) for row in np.flatnonzero(days)}
 
 
 def _bar(state: EngineState, books: Books, block: Block, planned: plan.Plan, row: int) -> None:
@@ -75,7 +100,8 @@ def _bar(state: EngineState, books: Books, block: Block, planned: plan.Plan, row
     marks: list[float] = planned.mark[row].tolist()
     if books.busy:
         traded = np.where(np.isnan(block.fields["close"][row]), np.nan, block.fields["open"][row])
-        books.fill(Open(int(block.ts[row]), int(block.session[row]), traded.tolist()), marks)
+        volumes = block.fields["volume"][row].tolist() if state.settings.by_volume else []
+        books.fill(Open(int(block.ts[row]), int(block.session[row]), traded.tolist(), volumes), marks)
     columns = np.flatnonzero(planned.decide[row]).tolist()
     if columns or any(books.unsized):
         books.decide(state.bars + row, columns, planned.targets[row].tolist(), marks, books.equity(marks))

@@ -32,7 +32,7 @@ class Block(Protocol):
 
     @property
     def fields(self) -> Mapping[str, Array]:
-        """(n, s) each; the engine reads `open` and `close`."""
+        """(n, s) each; the engine reads `open` and `close`, and `volume` where fills depend on it."""
         ...
 
 

@@ -1,21 +1,31 @@
 """Accounts, holdings and fills in plain floats: the arithmetic that weights and orders share, in a stated order.
 
-price = reference x (1 -/+ slippage), value = |quantity| x price, commission = value x rate; cash += value - commission
-for a sale, cash -= value + commission for a buy. An account whose buys cost more than its power, cash +
-(leverage - 1) x equity, scales them all by power / cost.
+A bar begins by what happened to the accounts since the last one: at a new session interest, then the fee for borrowed
+shares; then the margin is looked at (`begin`). What an account has to sell goes before all orders (`obey`).
+
+price = reference x (1 -/+ slippage), value = |quantity| x price, commission = value x rate (`costs` has the rest);
+cash += value - commission for a sale, cash -= value + commission for a buy. An account whose buys cost more than its
+power, cash + (leverage - 1) x equity, scales them all by (power - commission minimums) / cost.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from tapedeck.engine.settings import EngineSettings
+from tapedeck.engine import costs
+from tapedeck.engine.carry import BorrowFee, Interest
+from tapedeck.engine.costs import UNFILLED
+from tapedeck.engine.liquidity import Halts, Lots, VolumeCap
+from tapedeck.engine.margin import Margin, MarginCall
+from tapedeck.engine.settings import EngineSettings, PriceError
 
 NONE = math.nan
 DUST = 1e-9  # of the starting cash: less is no money to buy with
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -35,18 +45,78 @@ class Buy(NamedTuple):
 
 
 class Ledger:
-    """Cash, shares and cost basis; `rows` collects the fills as tuples in the order of `fills.RECORD`."""
+    """Cash, shares and cost basis; `rows` collects the fills as tuples in the order of `fills.RECORD`.
 
-    def __init__(self, settings: EngineSettings, cash: list[float], shares: list[float], basis: list[float]) -> None:
+    `carried`: the fees for borrowed shares and the interest of the run so far, as flows of cash. `calls`: the margin
+    calls of this pass.
+    """
+
+    def __init__(  # noqa: PLR0917 - the parts of a state
+        self,
+        settings: EngineSettings,
+        symbols: Sequence[str],
+        cash: list[float],
+        shares: list[float],
+        basis: list[float],
+        carried: list[float],
+    ) -> None:
         self.settings = settings
-        self.slippage = settings.slippage_bps / 10_000
-        self.commission = settings.commission_bps / 10_000
+        self.symbols = tuple(symbols)
+        self.cash, self.shares, self.basis, self.carried = cash, shares, basis, carried
         self.sleeves = settings.accounts == "sleeves"
         self.account = list(range(len(shares))) if self.sleeves else [0] * len(shares)
-        self.cash = cash
-        self.shares = shares
-        self.basis = basis
+        self.commission, self.slippage = costs.commission(settings), costs.slippage(settings)
+        self.lots, self.cap, self.halts = Lots(settings.lot), VolumeCap(settings.volume_cap), Halts(settings.by_volume)
+        self.margin = Margin(settings.maintenance_margin, settings.leverage)
         self.rows: list[tuple[float, ...]] = []
+        self.calls: list[MarginCall] = []
+        self._borrow = BorrowFee(settings.borrow_fee_annual)
+        self._interest = Interest(settings.interest_credit_annual, settings.interest_debit_annual)
+        self._called: list[tuple[int, float, float, float]] = []  # account, part kept, equity, value held
+        self._volumes: list[float] = []  # of the bar under way; empty where they do not matter
+        self._left: list[float] = []  # shares that the bar still takes; empty without a cap
+
+    @property
+    def watches(self) -> bool:
+        """Whether the margin has to be looked at before the next bar."""
+        return bool(self._called) or (self.margin.maintenance > 0 and any(self.shares))
+
+    def begin(self, days: int, marks: list[float]) -> None:
+        """Begin a bar, `days` after the last one's session, whose closes were `marks`: carry, margin."""
+        if days and self.settings.carries:
+            self._carry(days, marks)
+        self._called = []
+        if self.margin.maintenance:
+            for account, (equity, held) in enumerate(zip(self.equity(marks), self._held(marks), strict=True)):
+                kept = self.margin.kept(equity, held)
+                if kept < 1.0:
+                    self._called.append((account, kept, equity, held))
+
+    @property
+    def called(self) -> set[int]:
+        """The accounts that are below their maintenance margin at this bar."""
+        return {account for account, _, _, _ in self._called}
+
+    def market(self, opens: list[float], volumes: list[float]) -> list[float]:
+        """Note what a bar's market takes; return the opens at which it trades, NaN where it does not."""
+        opens = self.halts.opens(opens, volumes)
+        self._volumes = volumes
+        self._left = [self.cap.shares(volume, self.lots) for volume in volumes] if self.cap.share else []
+        return opens
+
+    def obey(self, when: When, opens: list[float]) -> None:
+        """Sell at the open what called accounts must, long before short, by column; what does not trade stays."""
+        for account, kept, equity, held in self._called:
+            columns = [i for i, of in enumerate(self.account) if of == account and self.shares[i]]
+            first = len(self.rows)
+            for i in sorted(columns, key=lambda i: (self.shares[i] < 0, i)):
+                over = self.lots.up(self.shares[i] * (1.0 - kept))
+                quantity = -self.taken(i, over if abs(over) < abs(self.shares[i]) else self.shares[i])
+                if quantity and not math.isnan(opens[i]):
+                    self.trade(when, i, quantity, opens[i])
+            traded = tuple((int(row[2]), row[3], row[4]) for row in self.rows[first:])
+            if traded:
+                self.calls.append(MarginCall(when.ts, when.session, account, equity, held, traded))
 
     def equity(self, prices: list[float]) -> list[float]:
         """Return each account's equity at `prices`; those of symbols not held may be NaN."""
@@ -60,21 +130,38 @@ class Ledger:
         return [self.cash[0] + total]
 
     def size(self, i: int, weight: float, price: float, equity: list[float]) -> float:
-        """Return the shares to trade until `weight` of the account's equity is held; NaN without a price."""
+        """Return the shares to trade until `weight` of the account's equity is held; NaN without a price above zero."""
         if weight == 0:
             return -self.shares[i]
-        shares = weight * max(equity[self.account[i]], 0.0) / price
-        if not self.settings.fractional and math.isfinite(shares):
-            shares = float(math.trunc(shares))
-        return shares - self.shares[i]
+        if not price > 0:
+            return NONE
+        return self.lots.down(weight * max(equity[self.account[i]], 0.0) / price) - self.shares[i]
+
+    def taken(self, i: int, quantity: float, used: float = 0.0) -> float:
+        """Return what the bar still takes of a quantity, which keeps its sign; `used` is promised to other orders."""
+        if not self._left or abs(quantity) <= self._left[i] - used:
+            return quantity
+        return math.copysign(self._left[i] - used, quantity)
+
+    def priced(self, i: int, quantity: float, reference: float, *, taking: bool = True) -> float:
+        """Return the price of a trade; `taking`: with slippage, as all but limits have it."""
+        return (
+            self.slippage.price(reference, quantity, self._volumes[i] if self._volumes else 0.0)
+            if taking
+            else reference
+        )
 
     def afford(self, buys: Mapping[int, Buy], equity: list[float]) -> tuple[dict[int, float], set[int]]:
         """Return by key the shares that each account's power pays for, and the keys that were cut back."""
+        least = self.commission.minimum
         cost: dict[int, float] = {}
+        reserved: dict[int, float] = {}
         for buy in buys.values():
             value = buy.quantity * buy.price
             account = self.account[buy.column]
-            cost[account] = cost.get(account, 0.0) + (value + value * self.commission)
+            fee = max(self.commission.accrues(buy.quantity, value), least)
+            cost[account] = cost.get(account, 0.0) + (value + fee)
+            reserved[account] = reserved.get(account, 0.0) + least
         credit = self.settings.leverage - 1.0
         power = {account: self.cash[account] + (credit * equity[account] if credit else 0.0) for account in cost}
         bought, cut = {}, set()
@@ -83,26 +170,60 @@ class Ledger:
             bought[key] = buy.quantity
             if not cost[account] <= power[account]:
                 cut.add(key)
-                share = power[account] / cost[account] if power[account] > DUST * self.settings.cash else 0.0
+                free = power[account] - reserved[account]
+                share = free / cost[account] if free > DUST * self.settings.cash else 0.0
                 bought[key] = self._whole(buy.quantity * share)
         return bought, cut
 
-    def trade(self, when: When, i: int, quantity: float, reference: float, slippage: float) -> None:
-        """Book a fill of `quantity` shares, negative for a sale, at `reference` and a slippage as a fraction of it."""
-        price = reference * (1.0 + slippage) if quantity > 0 else reference * (1.0 - slippage)
-        value = abs(quantity) * price
-        commission = value * self.commission
+    def trade(
+        self, when: When, i: int, quantity: float, reference: float, *, taking: bool = True, accrued: float = UNFILLED
+    ) -> float:
+        """Book a fill of `quantity` shares, negative for a sale, at `reference`, with slippage if it is `taking`.
+
+        `accrued`: the commission of the order so far, before its minimum; return it with this fill's, where it matters.
+        Raises `PriceError`, naming bar and symbol.
+        """
+        if reference <= 0:
+            time = f"{_EPOCH + timedelta(microseconds=when.ts):%Y-%m-%d %H:%M}"
+            raise PriceError(f"{self.symbols[i]} has the price {reference:g} at bar {time} UTC: nothing trades at that")
+        price = self.priced(i, quantity, reference, taking=taking)
+        shares = abs(quantity)
+        value = shares * price
+        fee = self.commission.accrues(shares, value)
+        commission = self.commission.due(fee, accrued)
         flow = value - commission if quantity < 0 else -(value + commission)
         self.cash[self.account[i]] += flow
         realised = self._realise(i, quantity, flow)
         self.shares[i] += quantity
-        paid = abs(quantity) * abs(price - reference)
+        if self._left:
+            self._left[i] -= shares
+        paid = shares * abs(price - reference)
         self.rows.append((when.ts, when.session, i, quantity, price, reference, commission, paid, realised))
+        return max(accrued, 0.0) + fee if self.commission.minimum else accrued
+
+    def _held(self, marks: list[float]) -> list[float]:
+        """Return the value that each account holds, long and short."""
+        held = [0.0] * len(self.cash)
+        for i, quantity in enumerate(self.shares):
+            if quantity:
+                held[self.account[i]] += abs(quantity * marks[i])
+        return held
+
+    def _carry(self, days: int, marks: list[float]) -> None:
+        short = [0.0] * len(self.cash)
+        for i, quantity in enumerate(self.shares):
+            if quantity < 0:
+                short[self.account[i]] -= quantity * marks[i]
+        for account, cash in enumerate(self.cash):
+            interest, fee = self._interest.due(cash, days), self._borrow.due(short[account], days)
+            self.cash[account] = cash + interest - fee
+            self.carried[0] -= fee
+            self.carried[1] += interest
 
     def _whole(self, quantity: float) -> float:
-        if self.settings.fractional:
-            return quantity
-        return float(math.floor(quantity)) if math.isfinite(quantity) else 0.0
+        if self.lots.shares and not math.isfinite(quantity):
+            return 0.0
+        return self.lots.down(quantity)
 
     def _realise(self, i: int, quantity: float, flow: float) -> float:
         """Move the position's cost basis (average cost); return the profit of the part that closes, NaN for none."""

@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 
 from tapedeck.engine import fills, plan
 from tapedeck.engine.broker import Broker, Prices
-from tapedeck.engine.core import Closing, StepResult
+from tapedeck.engine.core import Closing, StepResult, days_passed
 from tapedeck.engine.inputs import Array, Block
 from tapedeck.engine.ledger import When
+from tapedeck.engine.liquidity import Lots
 from tapedeck.engine.order_state import OrderState
 from tapedeck.engine.orders import Ask, from_bytes, unpacked
 from tapedeck.engine.settings import EngineError
 
 Due = dict[int, list[tuple[int, int, float]]]  # row -> (kind, column, value), in the order in which they apply
 PRICES = ("open", "high", "low", "close")
+TRADED = (*PRICES, "volume")
 
 
 class Pass:
@@ -36,6 +38,8 @@ class Pass:
         self._state = state
         self._block = block
         self._due = _due(state, block, actions)
+        self._days = days_passed(state.settings, state.session, block.session)
+        self._before: list[float] = state.mark.tolist()
         self.mark = plan.filled(block.fields["close"], state.mark)
         plan.split_marks(self.mark, block.fields["close"], self._due)
         self._changes: list[tuple[int, list[float], list[float]]] = [
@@ -44,8 +48,10 @@ class Pass:
 
     @property
     def due(self) -> list[int]:
-        """The rows at which actions apply, rising."""
-        return sorted(self._due)
+        """The rows to look at even if no order waits, rising: actions, days that passed, margin."""
+        if self._state.settings.maintenance_margin:
+            return list(range(len(self._block.ts)))
+        return sorted({*self._due, *self._days})
 
     def marks(self, row: int) -> list[float]:
         """Return the last known closes at a row."""
@@ -56,12 +62,14 @@ class Pass:
         """Let the broker work on a bar; `quotes` are its prices by column, where the caller has them at hand."""
         broker = self.broker
         filled = len(broker.rows)
+        if row in self._days or broker.watches:
+            broker.begin(self._days.get(row, 0), self.marks(row - 1) if row else self._before)
         for kind, column, value in self._due.get(row, ()):
             broker.act(kind, column, value)
-        if broker.orders:
+        if broker.orders or broker.called:
             when = When(int(self._block.ts[row]), int(self._block.session[row]))
             broker.open(when, self._quotes(row) if quotes is None else quotes, partial(self.marks, row))
-        if len(broker.rows) > filled or row in self._due:
+        if len(broker.rows) > filled or row in self._due or row in self._days:
             self._changes.append((row, list(broker.cash), list(broker.shares)))
 
     def ask(self, ask: Ask, row: int) -> int:
@@ -76,10 +84,10 @@ class Pass:
             state.mark[:] = self.mark[-1]
             state.bars += rows
             state.session = int(self._block.session[-1])
-        return StepResult(fills.from_rows(self.broker.rows), *self._values(rows))
+        return StepResult(fills.from_rows(self.broker.rows), *self._values(rows), tuple(self.broker.calls))
 
     def _quotes(self, row: int) -> list[Prices]:
-        columns = [self._block.fields[name][row].tolist() for name in PRICES]
+        columns = [self._block.fields[name][row].tolist() for name in TRADED]
         return list(zip(*columns, strict=True))
 
     def _values(self, rows: int) -> tuple[Array, Array, Array]:
@@ -111,7 +119,7 @@ def replay(state: OrderState, block: Block, actions: NDArray[np.void], sealed: b
     """
     width, rows = len(state.symbols), len(block.ts)
     settings = state.settings
-    asked = from_bytes(sealed, first=state.bars, rows=rows, width=width, fractional=settings.fractional)
+    asked = from_bytes(sealed, first=state.bars, rows=rows, width=width, lots=Lots(settings.lot))
     run = Pass(state, block, actions)
     stops = sorted({*run.due, *(np.unique(asked["bar"]) - run.first).tolist(), rows})
     waiting = unpacked(asked)
@@ -135,14 +143,14 @@ def replay(state: OrderState, block: Block, actions: NDArray[np.void], sealed: b
 def finish(state: OrderState) -> Closing:
     """Return what is left undone after the last bar: orders asked for on it (`dropped`), older ones (`waiting`)."""
     dropped = sum(order.bar == state.bars - 1 for order in state.orders)
-    return Closing(dropped=dropped, waiting=len(state.orders) - dropped)
+    return Closing(dropped, len(state.orders) - dropped, *(float(flow) for flow in state.carried))
 
 
 def _check(state: OrderState, block: Block) -> None:
     if tuple(block.symbols) != state.symbols:
         raise EngineError(f"the block has symbols {list(block.symbols)}, expected {list(state.symbols)}")
     expected = (len(block.ts), len(state.symbols))
-    for name in PRICES:
+    for name in TRADED if state.settings.by_volume else PRICES:
         if block.fields[name].shape != expected:
             raise EngineError(f"{name} have shape {block.fields[name].shape}, expected {expected}: bars x symbols")
     if len(block.session) and (block.session[0] < state.session or (np.diff(block.session) < 0).any()):

@@ -17,7 +17,7 @@ from tapedeck.versions import ENGINE_VERSION
 
 _HEAD = struct.Struct("<4sI")  # magic, bytes of the JSON header
 _MAGIC = b"TDKO"
-_ARRAYS = ("cash", "shares", "basis", "mark")
+_ARRAYS = ("cash", "shares", "basis", "mark", "carried")
 
 
 @dataclass
@@ -34,6 +34,7 @@ class OrderState:
     shares: Array
     basis: Array
     mark: Array
+    carried: Array  # (2,): fees for borrowed shares and interest so far, as flows of cash
     bars: int = 0  # seen so far
     session: int = -1  # of the last bar seen
     issued: int = 0  # ids given out so far
@@ -64,7 +65,8 @@ class OrderState:
                 raise EngineError(f"this is no state of orders of engine version {ENGINE_VERSION}")
             settings, symbols = EngineSettings(**header["settings"]), tuple(header["symbols"])
             values = np.frombuffer(body, "<f8", offset=_HEAD.size + size).astype(np.float64)
-            lengths = [1 if name == "cash" and settings.accounts == "one" else len(symbols) for name in _ARRAYS]
+            own = {"cash": 1 if settings.accounts == "one" else len(symbols), "carried": 2}
+            lengths = [own.get(name, len(symbols)) for name in _ARRAYS]
             if len(values) != sum(lengths):
                 raise EngineError("the state of the orders has another length")
             orders = [Order(*order) for order in header["orders"]]
@@ -89,4 +91,5 @@ def new(symbols: Sequence[str], settings: EngineSettings) -> OrderState:
         shares=np.zeros(width),
         basis=np.zeros(width),
         mark=np.full(width, np.nan),
+        carried=np.zeros(2),
     )

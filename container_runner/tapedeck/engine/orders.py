@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tapedeck.engine.liquidity import Lots
 from tapedeck.engine.settings import EngineError
 
 MARKET, LIMIT, STOP, STOP_LIMIT, TARGET_WEIGHT, TARGET_SHARES, CANCEL = range(7)
@@ -51,6 +52,7 @@ class Order(NamedTuple):
     bar: int  # on which it was asked for
     session: int  # of the first bar at which it lives, -1 before it
     column: int
+    accrued: float = -1.0  # commission of its fills so far, before the minimum; -1 = no fill yet
 
 
 def to_bytes(asked: Sequence[Ask]) -> bytes:
@@ -58,7 +60,7 @@ def to_bytes(asked: Sequence[Ask]) -> bytes:
     return np.array(list(asked), dtype=RECORD).tobytes()
 
 
-def from_bytes(body: bytes, *, first: int, rows: int, width: int, fractional: bool) -> NDArray[np.void]:
+def from_bytes(body: bytes, *, first: int, rows: int, width: int, lots: Lots) -> NDArray[np.void]:
     """Return the records of `rows` bars from bar `first` on, of `width` symbols.
 
     Raises `EngineError` for any record that `tapedeck.book.Book` cannot have written.
@@ -78,8 +80,8 @@ def from_bytes(body: bytes, *, first: int, rows: int, width: int, fractional: bo
     _must("finite quantities", np.abs(quantity) <= MOST)
     _must("quantities that are not zero", (quantity != 0) | _MAY_BE_ZERO[kind])
     _must("no quantity to cancel", (quantity == 0) | (kind != CANCEL))
-    if not fractional:
-        _must("whole shares", (quantity == np.trunc(quantity)) | ~_IN_SHARES[kind])
+    if lots.shares:
+        _must("whole lots", lots.are_whole(quantity) | ~_IN_SHARES[kind])
     for name, has in (("limit", _HAS_LIMIT[kind]), ("stop", _HAS_STOP[kind])):
         price = found[name]
         _must(f"{name} prices", np.where(has, (price > 0) & (price <= MOST), price == 0))

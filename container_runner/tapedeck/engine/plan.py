@@ -39,7 +39,8 @@ def check(state: EngineState, block: Block, targets: Array) -> None:
     if tuple(block.symbols) != state.symbols:
         raise EngineError(f"the block has symbols {list(block.symbols)}, expected {list(state.symbols)}")
     expected = (len(block.ts), len(state.symbols))
-    shapes = {"targets": targets.shape} | {name: block.fields[name].shape for name in ("open", "close")}
+    read = ("open", "close", "volume") if state.settings.by_volume else ("open", "close")
+    shapes = {"targets": targets.shape} | {name: block.fields[name].shape for name in read}
     for name, shape in shapes.items():
         if shape != expected:
             raise EngineError(f"{name} have shape {shape}, expected {expected}: bars x symbols")

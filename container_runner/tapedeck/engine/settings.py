@@ -84,6 +84,11 @@ class EngineSettings:
         return self.lot_size or (0.0 if self.fractional else 1.0)
 
     @property
+    def carries(self) -> bool:
+        """Whether a day that passes changes cash."""
+        return bool(self.borrow_fee_annual or self.interest_credit_annual or self.interest_debit_annual)
+
+    @property
     def by_volume(self) -> bool:
         """Whether fills depend on the bar's volume, so that a bar without any takes no order."""
         return bool(self.volume_cap or self.impact_bps or self.halt_zero_volume)

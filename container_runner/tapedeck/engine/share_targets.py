@@ -9,6 +9,7 @@ import numpy as np
 from tapedeck.engine import order_pass, order_state, orders, plan
 from tapedeck.engine.core import Closing, StepResult
 from tapedeck.engine.inputs import Array, Block, Dividend, Split
+from tapedeck.engine.liquidity import Lots
 from tapedeck.engine.settings import EngineError, EngineSettings
 from tapedeck.engine.state import actions
 
@@ -46,8 +47,9 @@ class ShareTargets:
 
     def _check(self, block: Block, targets: Array) -> None:
         bad = np.abs(targets) > orders.MOST
-        if not self._state.settings.fractional:
-            bad |= np.isfinite(targets) & (targets != np.trunc(targets))
+        lots = Lots(self._state.settings.lot)
+        if lots.shares:
+            bad |= np.isfinite(targets) & ~lots.are_whole(targets)
         wrong = np.argwhere(bad)
         if len(wrong):
             row, column = (int(i) for i in wrong[0])

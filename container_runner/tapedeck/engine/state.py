@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tapedeck.engine.costs import UNFILLED
 from tapedeck.engine.inputs import Array, Dividend, Split
 from tapedeck.engine.settings import EngineError, EngineSettings
 from tapedeck.versions import ENGINE_VERSION
@@ -31,7 +32,8 @@ class EngineState:
     `cash`: (1,), or (s,) for sleeves. `basis`: what the open position cost (negative: what a short brought in).
     `target`: the last target that was not NaN. `pending`: the order that waits, shares (size_at="decision") or weight
     (size_at="fill"), NaN = none. `unsized`: 1 where a target waits for a first known price. `decided`: the bar of the
-    last decision. `mark`: the last known close, raw, in today's shares.
+    last decision. `mark`: the last known close, raw, in today's shares. `accrued`: the waiting order's commission so
+    far, before its minimum; -1 = no fill yet. `carried`: (2,), fees for borrowed shares and interest so far.
     """
 
     settings: EngineSettings
@@ -48,6 +50,8 @@ class EngineState:
     unsized: Array
     decided: Array
     mark: Array
+    accrued: Array
+    carried: Array
 
     def to_bytes(self) -> bytes:
         """Return the state; equal books give equal bytes."""
@@ -76,7 +80,8 @@ class EngineState:
             at = _HEAD.size + size
             actions = np.frombuffer(body, ACTION, header["actions"], at)
             at += actions.nbytes
-            lengths = [1 if name == "cash" and settings.accounts == "one" else len(symbols) for name in _ARRAYS]
+            own = {"cash": 1 if settings.accounts == "one" else len(symbols), "carried": 2}
+            lengths = [own.get(name, len(symbols)) for name in _ARRAYS]
             values = np.frombuffer(body, "<f8", sum(lengths), at).astype(np.float64)
             if at + values.nbytes != len(body):
                 raise EngineError("the engine's state has bytes left over")
@@ -87,7 +92,7 @@ class EngineState:
         return cls(settings=settings, symbols=symbols, actions=actions, **counts, **arrays)
 
 
-_ARRAYS = ("cash", "shares", "basis", "target", "pending", "unsized", "decided", "mark")
+_ARRAYS = ("cash", "shares", "basis", "target", "pending", "unsized", "decided", "mark", "accrued", "carried")
 
 
 def actions(symbols: Sequence[str], splits: Sequence[Split], dividends: Sequence[Dividend]) -> NDArray[np.void]:
@@ -124,4 +129,6 @@ def new(
         unsized=np.zeros(width),
         decided=np.full(width, -1.0),
         mark=np.full(width, np.nan),
+        accrued=np.full(width, UNFILLED),
+        carried=np.zeros(2),
     )
