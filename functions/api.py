@@ -151,13 +151,22 @@ def get_snapshots() -> Response[str]:
 
 @app.get("/v1/snapshots/<reference>")
 def get_snapshot(reference: str) -> Response[str]:
-    """Return a snapshot by id, begin of an id or name; with ?diff= what leads from that other one to it."""
+    """Return a snapshot by what names it, with its universes; with ?diff= what leads from that other one to it."""
     query = app.current_event.query_string_parameters or {}
     row, other = _snapshot(reference), _text(query, "diff")
     seen = view.snapshot_view(row)
+    seen["universes"] = catalogue.universes(desk().market, row)
     if other:
         seen["diff"] = catalogue.compare(desk().store.snapshots, desk().market, row, other)
     return answer(200, seen)
+
+
+@app.get("/v1/snapshots/<reference>/universes/<name>")
+def get_universe(reference: str, name: str) -> Response[str]:
+    """Return the symbols of a snapshot's universe."""
+    row = _snapshot(reference)
+    found = catalogue.members(desk().market, row, name)
+    return answer(200, {"dataset": row.dataset, "snapshot": row.id, "universe": name, "symbols": found})
 
 
 @app.post("/v1/snapshots/<reference>/withdraw")

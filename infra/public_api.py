@@ -23,6 +23,7 @@ ROUTES = (
     ("GET", "/v1/datasets"),
     ("GET", "/v1/snapshots"),
     ("GET", "/v1/snapshots/{id}"),
+    ("GET", "/v1/snapshots/{id}/universes/{name}"),
     ("POST", "/v1/snapshots/{id}/withdraw"),
     ("POST", "/v1/snapshots/{id}/name"),
 )

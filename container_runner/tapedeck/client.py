@@ -84,9 +84,23 @@ class Client:
         return listed
 
     def snapshot(self, reference: str, *, dataset: str | None = None, diff: str | None = None) -> dict[str, Any]:
-        """Return a snapshot by id, begin of an id or name; with `diff` also what leads from that other one to it."""
+        """Return a snapshot by what names it, with its universes; with `diff` what leads from that other one to it.
+
+        "latest" and "as_of:" a time need the `dataset`.
+        """
         query = {**_dataset(dataset), **({"diff": diff} if diff else {})}
         return self._json("GET", f"/v1/snapshots/{quote(reference)}", query=query)
+
+    def datasets(self) -> list[dict[str, Any]]:
+        """Return the datasets, each with its newest snapshot."""
+        listed: list[dict[str, Any]] = self._json("GET", "/v1/datasets")["datasets"]
+        return listed
+
+    def universe(self, reference: str, name: str, *, dataset: str | None = None) -> list[str]:
+        """Return the symbols of a snapshot's universe, sorted; "*" has all."""
+        path = f"/v1/snapshots/{quote(reference)}/universes/{quote(name)}"
+        symbols: list[str] = self._json("GET", path, query=_dataset(dataset))["symbols"]
+        return symbols
 
     def withdraw_snapshot(self, reference: str, reason: str, *, dataset: str | None = None) -> dict[str, Any]:
         """Withdraw a snapshot, as an operator: no new run resolves to it."""

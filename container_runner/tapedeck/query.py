@@ -14,7 +14,7 @@ from tapedeck.bars import Array, Bars
 from tapedeck.fields import FIELDS
 from tapedeck.market import adjust as adjusting
 from tapedeck.market import calendar as calendars
-from tapedeck.market import history, reader, reference, resample, snapshot
+from tapedeck.market import history, reader, reference, resample, snapshot, universe
 from tapedeck.market.adjust import Mode
 from tapedeck.market.block import Block
 from tapedeck.market.errors import MarketError, SnapshotReferenceError
@@ -66,7 +66,7 @@ def bars(
 ) -> Read:
     """Return bars of the sessions from `start` to `end`, both inclusive, on the calendar's grid.
 
-    `symbols`: one, several, or "*" for all. `freq`: longer bars than the dataset's, "5m", "1h", "1d"
+    `symbols`: one, several, a universe's name or "*" for all. `freq`: longer bars than the dataset's, "5m", "1h", "1d"
     (`tapedeck.market.resample`). `snapshot`: an id, the begin of one, a name or "latest"; `as_of`: the newest as of a
     time, with its zone. `adjust`: prices as a run from `start` sees them: "split", "total" or "raw". `data`: a
     folder or "s3://bucket"; by default what the variable TAPEDECK_DATA says.
@@ -75,7 +75,7 @@ def bars(
     """
     store = open_store(data)
     snap = _load(store, dataset, snapshot, as_of)
-    wanted = tuple(snap.symbols if symbols == "*" else [symbols] if isinstance(symbols, str) else symbols)
+    wanted = _symbols(snap, symbols)
     for symbol in wanted:
         snap.span(symbol)  # raises for one that is not there
     first, last = _day(start), _day(end)
@@ -131,6 +131,13 @@ def _load(store: ObjectStore, dataset: str, text: str, as_of: datetime | str | N
             raise SnapshotReferenceError("say snapshot= or as_of=, not both")
         text = f"as_of:{as_of.isoformat() if isinstance(as_of, datetime) else as_of}"
     return snapshot.load(store, dataset, history.resolve(store, dataset, text))
+
+
+def _symbols(snap: Snapshot, said: str | Sequence[str]) -> tuple[str, ...]:
+    if not isinstance(said, str):
+        return tuple(said)
+    named = said == universe.ALL or said != said.upper()  # no symbol has small letters, no universe has large ones
+    return snap.universe(said) if named else (said,)
 
 
 def _day(said: Day) -> date:

@@ -48,9 +48,13 @@ def add_commands(commands: Any, parameter: Callable[[str], tuple[str, object]]) 
 
 def act(asked: argparse.Namespace) -> int:
     """Run a subcommand; 0, 1 when the run failed, 2 when the platform refused the call."""
+    return call(lambda client: asked.act(client, asked))
+
+
+def call(work: Callable[[Client], int]) -> int:
+    """Return what `work` returns; 2 when the platform refused the call: then why is on stderr."""
     try:
-        code: int = asked.act(_client(), asked)
-        return code
+        return work(_client())
     except ApiError as error:
         place = f" (line {error.error['line']})" if error.error.get("line") else ""
         print(f"{error.error.get('code', error.status)}: {error}{place}", file=sys.stderr)

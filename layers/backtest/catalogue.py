@@ -16,6 +16,7 @@ from tapedeck.market.errors import (
     MarketError,
     SnapshotReferenceError,
     UnknownSnapshotError,
+    UnknownUniverseError,
     WithdrawnSnapshotError,
 )
 from tapedeck.market.store import ObjectStore
@@ -56,8 +57,11 @@ def resolve(table: Snapshots, dataset: str, text: str) -> Snapshot:
 def find(table: Snapshots, text: str, dataset: str | None) -> Snapshot:
     """Return the snapshot of this id, begin of an id or name, withdrawn or not; equal ids in two datasets need one.
 
-    Raises `CallerError` 404 UNKNOWN_SNAPSHOT, 400 AMBIGUOUS_SNAPSHOT.
+    With a dataset also "latest" and "as_of:" a time, as `resolve` takes them. Raises `CallerError` 404
+    UNKNOWN_SNAPSHOT, 400 AMBIGUOUS_SNAPSHOT, BAD_VALUE.
     """
+    if dataset is not None and reference.is_moving(text):
+        return resolve(table, dataset, text)
     found = table.matching(text, dataset)
     if not found:
         raise CallerError(404, "UNKNOWN_SNAPSHOT", f"there is no snapshot {text[:64]!r}")
@@ -71,35 +75,21 @@ def compare(table: Snapshots, market: ObjectStore, new: Snapshot, text: str) -> 
     """Return what leads from the snapshot `text` of the same dataset to `new`, as JSON."""
     old = find(table, text, new.dataset)
     before, after = (snapshot.load(market, one.dataset, one.id) for one in (old, new))
-    found = diff.diff(before, after, DETAILS)
-    return {
-        "from": found.old,
-        "to": found.new,
-        "added": list(found.added),
-        "removed": list(found.removed),
-        "changed": list(found.changed),
-        "symbols": {symbol: _symbol(one) for symbol, one in found.symbols.items()},
-    }
+    return diff.as_json(diff.diff(before, after, DETAILS))
 
 
-def _symbol(one: diff.SymbolDiff) -> dict[str, Any]:
-    return {
-        "months": {
-            "added": list(one.months.added),
-            "removed": list(one.months.removed),
-            "changed": list(one.months.changed),
-        },
-        "added": _actions(one.added),
-        "removed": _actions(one.removed),
-    }
+def universes(market: ObjectStore, row: Snapshot) -> dict[str, int]:
+    """Return a snapshot's universes, with how many symbols are in each."""
+    held = snapshot.load(market, row.dataset, row.id).universes
+    return {name: held[name].count for name in sorted(held)}
 
 
-def _actions(of: diff.Actions) -> dict[str, Any]:
-    return {
-        "splits": [[split.session.isoformat(), split.ratio] for split in of.splits],
-        "dividends": [[paid.session.isoformat(), paid.amount] for paid in of.dividends],
-        "names": [[until.isoformat(), ticker] for until, ticker in of.names],
-    }
+def members(market: ObjectStore, row: Snapshot, name: str) -> list[str]:
+    """Return the symbols of a universe, "*" for all. Raises `CallerError` 404 UNKNOWN_UNIVERSE."""
+    try:
+        return list(snapshot.load(market, row.dataset, row.id).universe(name))
+    except UnknownUniverseError as e:
+        raise CallerError(404, "UNKNOWN_UNIVERSE", str(e), universe=name[:64]) from e
 
 
 def withdraw(table: Snapshots, market: ObjectStore, row: Snapshot, *, reason: object, by: str) -> Snapshot:

@@ -43,7 +43,7 @@ class BacktestRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     dataset: Name
-    symbols: Annotated[list[Symbol], Field(min_length=1, max_length=MAX_SYMBOLS)] | Literal["*"]
+    symbols: Annotated[list[Symbol], Field(min_length=1, max_length=MAX_SYMBOLS)] | Name  # or a universe, "*" for all
     start: Day
     end: Day
     snapshot: Name = "latest"
@@ -93,7 +93,7 @@ def read_request(header: Mapping[str, object], params: Mapping[str, object]) -> 
     wrong = contradiction(request.model_dump(include={"leverage", "fractional", "lot_size", "maintenance_margin"}))
     if wrong:
         raise CallerError(400, "BAD_VALUE", wrong, key=wrong.split()[0])
-    if request.symbols != "*" and (twice := _first_repeated(request.symbols)):
+    if isinstance(request.symbols, list) and (twice := _first_repeated(request.symbols)):
         raise CallerError(400, "REPEATED_SYMBOL", f"{twice} stands twice in symbols", key="symbols", symbol=twice)
     return request
 

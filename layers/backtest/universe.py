@@ -10,14 +10,14 @@ from backtest.errors import CallerError
 from backtest.request import BacktestRequest
 from tapedeck.market import calendar as calendars
 from tapedeck.market import chunks
-from tapedeck.market.errors import CalendarError
+from tapedeck.market.errors import CalendarError, UnknownUniverseError
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.suggest import did_you_mean
 
 
 @dataclass(frozen=True)
 class Universe:
-    """Symbols in the researcher's order ("*": sorted) and the chunk plan, first and last session of each chunk."""
+    """Symbols in the researcher's order (a universe's: sorted) and the chunk plan, first and last session of each."""
 
     symbols: tuple[str, ...]
     chunks: tuple[tuple[date, date], ...]
@@ -28,9 +28,9 @@ def resolve(
 ) -> Universe:
     """Return what the request means on `snapshot`; `chunk_bytes` is how large a chunk may be (`Policy.chunk_bytes`).
 
-    Raises `CallerError` for an unknown symbol, for dates outside of the data, and for a run that does not fit.
+    Raises `CallerError` for an unknown symbol or universe, for dates outside of the data, for a run that does not fit.
     """
-    listed = snapshot.symbols if request.symbols == "*" else tuple(request.symbols)
+    listed = _listed(request, snapshot)
     known = set(snapshot.symbols)
     for symbol in listed:
         if symbol not in known:
@@ -39,7 +39,7 @@ def resolve(
             raise CallerError(400, "UNKNOWN_SYMBOL", message, key="symbols", symbol=symbol)
     first, last = _sessions(request, snapshot, listed)
     symbols = tuple(s for s in listed if _overlaps(snapshot, s, first, last))
-    if request.symbols != "*" and len(symbols) < len(listed):
+    if isinstance(request.symbols, list) and len(symbols) < len(listed):
         missing = next(s for s in listed if s not in symbols)
         begin, end = snapshot.span(missing)
         message = f"{missing} has no data from {request.start} to {request.end}; it has from {begin} to {end}"
@@ -51,6 +51,16 @@ def resolve(
     except ValueError as e:
         raise CallerError(400, "TOO_MUCH_DATA", str(e)) from e
     return Universe(symbols, tuple(plan))
+
+
+def _listed(request: BacktestRequest, snapshot: Snapshot) -> tuple[str, ...]:
+    if isinstance(request.symbols, list):
+        return tuple(request.symbols)
+    try:
+        return snapshot.universe(request.symbols)
+    except UnknownUniverseError as e:
+        hint = f'. One symbol is written symbols = ["{request.symbols}"]' if request.symbols in snapshot.symbols else ""
+        raise CallerError(400, "UNKNOWN_UNIVERSE", f"{e}{hint}", key="symbols", universe=request.symbols) from e
 
 
 def _sessions(request: BacktestRequest, snapshot: Snapshot, symbols: Sequence[str]) -> tuple[date, date]:

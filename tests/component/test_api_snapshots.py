@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
+from botocore.credentials import Credentials
 
 import tapedeck
 from backtest.cloud import clients
+from tapedeck import remote
+from tapedeck.cli import main
+from tapedeck.client import ApiError, Client
 from tapedeck.market import history, layout, publish, snapshot
 from tapedeck.market.publish import Change
 from tapedeck.market.snapshot import Snapshot
@@ -30,9 +35,9 @@ def corrected(deployment: Deployment) -> Snapshot:
     return republish(deployment, {"FB": _bars(XNYS.sessions(FB_FIRST, LAST), 20_000)})
 
 
-def republish(deployment: Deployment, changes: dict[str, Change]) -> Snapshot:
+def republish(deployment: Deployment, changes: dict[str, Change], **universes: tuple[str, ...]) -> Snapshot:
     base = snapshot.load(market(), NAME, snapshot.latest(market(), NAME) or "")
-    made = publish.publish(market(), layout.parse_dataset(NAME), base, changes).snapshot
+    made = publish.publish(market(), layout.parse_dataset(NAME), base, changes, universes).snapshot
     deployment.store.snapshots.publish(
         id=made.id, dataset=NAME, symbols=len(made.symbols), first_session=FIRST, last_session=LAST
     )
@@ -142,3 +147,89 @@ def test_withdrawing_takes_a_reason(deployment: Deployment, body: object) -> Non
     for name in ("latest", "", "deadbeef", "a\0", 5, "x" * 65):
         assert tell(f"/v1/snapshots/{deployment.snapshot.id}/name", {"name": name}, **OTTO)[0] == 400
     assert tell(f"/v1/snapshots/{deployment.snapshot.id}/name", {}, **OTTO)[0] == 400
+
+
+def test_a_run_on_a_universe_pins_its_symbols_as_they_were(deployment: Deployment) -> None:
+    republish(deployment, {}, tech=("AAPL", "IBM"))
+    status, job = post(params={"symbols": "tech"})
+    assert (status, job["params"]["symbols"]) == (201, ["AAPL", "IBM"])
+    manifest = json.loads(deployment.read("runs", f"runs/{job['job_id']}/run.json"))
+    assert manifest["symbols"] == ["AAPL", "IBM"]
+    now = republish(deployment, {}, tech=("IBM",))
+    assert post(params={"symbols": "tech"})[1]["params"]["symbols"] == ["IBM"]
+    old = post(params={"symbols": "tech", "snapshot": job["snapshot"]})[1]
+    assert (old["params"]["symbols"], old["snapshot"]) == (["AAPL", "IBM"], job["snapshot"])
+    assert json.loads(deployment.read("runs", f"runs/{old['job_id']}/run.json")) == manifest  # repeatable to the byte
+    assert now.id != job["snapshot"]
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        ("tehc", "Did you mean 'tech'"),
+        ("bonds", "there are: *, tech"),
+        ("AAPL", 'One symbol is written symbols = ["AAPL"]'),
+    ],
+)
+def test_an_unknown_universe_is_refused_with_what_to_do(deployment: Deployment, said: str, says: str) -> None:
+    republish(deployment, {}, tech=("AAPL",))
+    status, answer = post(params={"symbols": said})
+    assert (status, answer["error"]["code"], answer["error"]["key"]) == (400, "UNKNOWN_UNIVERSE", "symbols")
+    assert says in answer["error"]["message"]
+
+
+def test_universes_are_listed_and_compared(deployment: Deployment) -> None:
+    one = republish(deployment, {}, tech=("AAPL", "IBM"))
+    two = republish(deployment, {}, tech=("AAPL", "FB"), all_of_them=("AAPL", "FB", "IBM"))
+    seen = call("GET", f"/v1/snapshots/{two.id}", query={"diff": one.id})[1]
+    assert seen["universes"] == {"all_of_them": 3, "tech": 2}
+    assert seen["diff"]["universes"]["tech"] == {"added": ["FB"], "removed": ["IBM"]}
+    told = call("GET", f"/v1/snapshots/{one.id[:8]}/universes/tech")[1]
+    assert (told["symbols"], told["snapshot"]) == (["AAPL", "IBM"], one.id)
+    assert call("GET", "/v1/snapshots/latest/universes/tech", query={"dataset": NAME})[1]["symbols"] == ["AAPL", "FB"]
+    status, answer = call("GET", f"/v1/snapshots/{one.id}/universes/tec")
+    assert (status, answer["error"]["code"]) == (404, "UNKNOWN_UNIVERSE")
+
+
+class Signed(Client):
+    """The client, its requests handed to the handler in place of the gateway."""
+
+    def __init__(self, **who: str) -> None:
+        super().__init__("https://api", Credentials("id", "secret"))
+        self._who, self.paths = who, list[str]()
+
+    def _json(self, method: str, path: str, **how: Any) -> dict[str, Any]:
+        self.paths.append(path)
+        headers = {"Content_Type": "application/json"} if how.pop("headers", None) else {}
+        status, answer = call(method, unquote(path), **how, **headers, **self._who)
+        if status >= 400:
+            raise ApiError(status, answer["error"])
+        return dict(answer)
+
+
+def test_the_command_line_has_the_same_verbs_on_the_platform(
+    deployment: Deployment, corrected: Snapshot, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(*words: str, who: Any = OTTO) -> str:
+        client = Signed(**who)
+        monkeypatch.setattr(remote, "_client", lambda: client)
+        code = main(["data", *words])
+        said = capsys.readouterr()
+        assert (code == 0) == (not said.err), said.err
+        if words[0] == "list":
+            assert len(client.paths) == 1  # one request, however many
+        return said.err or said.out
+
+    of, first = ("--dataset", NAME), deployment.snapshot.id
+    assert told("list").split()[0] == corrected.id[:12]
+    assert [line.split()[0] for line in told("list", *of).splitlines()] == [corrected.id[:12], first[:12]]
+    assert told("show", "latest", *of).splitlines()[0] == corrected.id
+    assert told("show", "as_of:2999-01-01T00:00:00Z", *of).splitlines()[0] == corrected.id
+    assert "changed: 1 symbols: FB" in told("diff", first, *of)
+    assert told("name", first[:8], "paper", *of).rstrip().endswith("paper")
+    assert "OPERATORS_ONLY" in told("withdraw", corrected.id, "--reason", "wrong", *of, who={})
+    assert "withdrawn" in told("withdraw", corrected.id, "--reason", "wrong", *of)
+    assert told("show", "latest", *of).splitlines()[0] == first
+    republish(deployment, {}, tech=("AAPL", "IBM"))
+    assert told("universe", "tech", *of) == "AAPL\nIBM\n"
+    assert "drop the list as incoming/equities-1d/universes/tech.csv" in told("universe", "tech", "list.txt", *of)

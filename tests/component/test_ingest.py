@@ -245,6 +245,21 @@ def test_the_data_owner_states_what_a_bad_row_does(bench: Bench) -> None:
     assert bench.drop("equities-1d/b.csv", rows)["problems"][0]["code"] == "policy"
 
 
+def test_a_data_owner_drops_a_universe(bench: Bench) -> None:
+    bench.drop("equities-1d/a.csv", HEADER + "AAPL,2020-01-02,1,1,1,1,5\nIBM,2020-01-02,1,1,1,1,5\n")
+    answer = bench.drop("equities-1d/universes/tech.csv", "symbol\nIBM\n")
+    assert (answer["status"], answer["universes"], answer["rows"]) == ("INGESTED", {"tech": 1}, 0)
+    at = bench.latest("equities-1d")
+    assert (at.id, at.universe("tech")) == (answer["snapshot"], ("IBM",))
+    row = bench.store.snapshots.latest("equities-1d")
+    assert row and row.id == at.id
+    refused = bench.drop("equities-1d/universes/tech.csv", "APPL\n")
+    assert (refused["status"], refused["problems"][0]["code"]) == ("REFUSED", "universe")
+    assert "Did you mean 'AAPL'" in refused["problems"][0]["message"]
+    assert bench.drop("equities-1h/universes/tech.csv", "AAPL\n")["problems"][0]["code"] == "universe"  # no bars yet
+    assert bench.latest("equities-1d").id == at.id
+
+
 def test_s3s_test_message_is_taken_for_what_it_is(bench: Bench) -> None:
     assert bench.deliver({"Service": "Amazon S3", "Event": "s3:TestEvent"}) == []
 

@@ -110,7 +110,8 @@ def test_the_public_routes_are_signed_and_all_of_the_api_function(control: Templ
         ("POST", "/v1/backtest"), ("GET", "/v1/backtest"), ("GET", one), ("GET", f"{one}/logs"),
         ("GET", f"{one}/report"), ("GET", f"{one}/results"), ("POST", f"{one}/cancel"),
         ("GET", "/v1/datasets"), ("GET", "/v1/snapshots"), ("GET", "/v1/snapshots/{id}"),
-        ("POST", "/v1/snapshots/{id}/withdraw"), ("POST", "/v1/snapshots/{id}/name"),
+        ("GET", "/v1/snapshots/{id}/universes/{name}"), ("POST", "/v1/snapshots/{id}/withdraw"),
+        ("POST", "/v1/snapshots/{id}/name"),
     ]  # fmt: skip
     assert routes(control, "PublicApi/Api") == {(m, p, "AWS_IAM", "Api/Function") for m, p in expected}
 

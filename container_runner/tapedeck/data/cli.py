@@ -1,4 +1,4 @@
-"""``tapedeck data ingest``, ``data list``, ``data seal`` and ``data synthesize``."""
+"""``tapedeck data``: ``ingest``, ``seal`` and ``synthesize``; what asks for snapshots is in `tapedeck.data.catalogue_cli`."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tapedeck.data import catalogue_cli
+
 if TYPE_CHECKING:
     from tapedeck.data.folder import Taken
 
 
 def add_commands(commands: Any) -> None:
     """Add ``data`` and its subcommands to an argparse parser."""
-    data = commands.add_parser("data", help="make and look at a folder of market data").add_subparsers(
-        dest="data_command", required=True
-    )
+    data = commands.add_parser(
+        "data", help="market data: make it, look at it, name and withdraw snapshots"
+    ).add_subparsers(dest="data_command", required=True)
     ingest = data.add_parser("ingest", help="take in vendors' files")
-    ingest.add_argument("file", type=Path, nargs="+", help="CSV, Parquet, LEAN, Polygon, Binance, Databento; .gz, .zip")
+    ingest.add_argument(
+        "file", type=Path, nargs="+", help="CSV, Parquet, LEAN, Polygon, Binance, Databento; .gz, .zst, .zip"
+    )
     ingest.add_argument("--dataset", required=True, help="{class}-{bar}[-{venue}], equities-1d or crypto-1m-binance")
     ingest.add_argument(
         "--bad-rows", choices=("reject", "quarantine"), default="reject", help="what a broken price does"
     )
-    listed = data.add_parser("list", help="list the folder's datasets")
     sealed = data.add_parser("seal", help="put closed years into one object each: fewer requests for the same bars")
     sealed.add_argument("--dataset", required=True)
     sealed.add_argument("--snapshot", default="latest", help="an id, a name, as_of:TIME (default: latest)")
@@ -35,8 +38,9 @@ def add_commands(commands: Any) -> None:
     made.add_argument("--start", type=date.fromisoformat, required=True, help="first session, YYYY-MM-DD")
     made.add_argument("--end", type=date.fromisoformat, required=True, help="last session")
     made.add_argument("--seed", type=int, default=1, help="the same seed makes the same bytes (default: 1)")
-    for command in (ingest, listed, made):
+    for command in (ingest, made):
         command.add_argument("--data", type=Path, required=True, help="the folder")
+    catalogue_cli.add_commands(data)
 
 
 def act(asked: argparse.Namespace) -> int:
@@ -44,7 +48,8 @@ def act(asked: argparse.Namespace) -> int:
     from tapedeck.market.errors import MarketError  # noqa: PLC0415 - the other commands need no pyarrow
 
     try:
-        return {"ingest": _ingest, "list": _list, "seal": _seal, "synthesize": _synthesize}[asked.data_command](asked)
+        own = {"ingest": _ingest, "seal": _seal, "synthesize": _synthesize}
+        return own.get(asked.data_command, catalogue_cli.act)(asked)
     except MarketError as error:
         print(f"DATA: {error}", file=sys.stderr)
         return 2
@@ -65,6 +70,7 @@ def _ingest(asked: argparse.Namespace) -> int:
 
 def _told(path: Path, taken: Taken) -> str:
     counts = {
+        "universe": taken.universes,
         "left out": taken.left_out,
         "found": taken.found,
         "missing": {name: count for name, count in taken.missing.items() if count},
@@ -73,15 +79,6 @@ def _told(path: Path, taken: Taken) -> str:
     for label, by in counts.items():
         lines += [f"  {label}: {count:,} {what}" for what, count in sorted(by.items())]
     return "\n".join([*lines, *(f"  {one}" for one in taken.findings), f"  snapshot {taken.snapshot}"])
-
-
-def _list(asked: argparse.Namespace) -> int:
-    from tapedeck.data import folder  # noqa: PLC0415 - as above
-
-    for one in folder.datasets(asked.data):
-        span = f"{one.first} to {one.last}" if one.first else "no bars"
-        print(f"{one.name:<24} {one.symbols:>6,} symbols  {span}  snapshot {one.snapshot}")
-    return 0
 
 
 def _seal(asked: argparse.Namespace) -> int:

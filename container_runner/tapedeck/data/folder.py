@@ -8,11 +8,13 @@ from datetime import date
 from pathlib import Path
 
 from tapedeck.market import layout, snapshot
+from tapedeck.market.errors import UniverseError
 from tapedeck.market.store import FolderStore
 from tapedeck.market.vendor import drop, summary
+from tapedeck.market.vendor import members as universes
 from tapedeck.market.vendor.accept import accept
 from tapedeck.market.vendor.problems import Problem
-from tapedeck.market.vendor.reading import BadRows
+from tapedeck.market.vendor.reading import BadRows, Reading
 
 MAX_BYTES = 2**40  # one's own file, unpacked
 
@@ -28,6 +30,7 @@ class Taken:
     symbols: int
     months: int
     left_out: Mapping[str, int]  # rows by reason
+    universes: Mapping[str, int]  # symbols by universe
     found: Mapping[str, int]  # by code: held back ("price", "conflict") or told only ("two-scales")
     findings: list[str]  # the first hundred
     missing: Mapping[str, int]  # "sessions" without a bar, "bars" of the other sessions
@@ -63,6 +66,7 @@ def ingest(folder: Path, dataset: str, path: Path, bad_rows: BadRows = "reject")
         symbols=len(reading.series),
         months=published.months_written if published else 0,
         left_out=reading.left_out,
+        universes={name: len(symbols or ()) for name, symbols in reading.universes.items()},
         found=reading.findings.counts,
         findings=[_line(one) for one in reading.findings.shown],
         missing={
@@ -70,6 +74,16 @@ def ingest(folder: Path, dataset: str, path: Path, bad_rows: BadRows = "reject")
             "bars": sum(one["missing_bars"] for one in told),
         },
     )
+
+
+def members(dataset: str, name: str, path: Path) -> tuple[str, ...]:
+    """Return the symbols that a universe's file lists. Raises OSError, UniverseError, DatasetNameError."""
+    reading = Reading(layout.parse_dataset(dataset))
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        universes.read(reading, path.as_posix(), name, lines)
+    if reading.problems.count:
+        raise UniverseError("\n".join(map(_line, reading.problems.shown)))
+    return reading.universes[name] or ()
 
 
 def _line(problem: Problem) -> str:

@@ -16,10 +16,10 @@ _ENGINE = tuple(field.name for field in fields(EngineSettings))
 
 @dataclass(frozen=True)
 class Asked:
-    """A run: `symbols` is None for all of the dataset's; dates are sessions, both inclusive; `risk_free` is annual."""
+    """A run: `symbols` a list or a universe's name, "*" for all; dates are sessions, inclusive; `risk_free` annual."""
 
     dataset: str
-    symbols: list[str] | None
+    symbols: list[str] | str
     start: date
     end: date
     snapshot: str  # what names it: `tapedeck.market.reference`
@@ -42,8 +42,9 @@ def read(header: Mapping[str, Any]) -> Asked:
         if key not in header:
             raise _refused(f"{key} is missing")
     symbols = header["symbols"]
-    if symbols != "*" and not (isinstance(symbols, list) and symbols and all(isinstance(s, str) for s in symbols)):
-        raise _refused('symbols is a list of names, or "*"')
+    listed = isinstance(symbols, list) and symbols and all(isinstance(s, str) for s in symbols)
+    if not (listed or (isinstance(symbols, str) and symbols)):
+        raise _refused('symbols is a list of names, "*" or the name of a universe of the dataset')
     start, end = _day(header, "start"), _day(header, "end")
     if end < start:
         raise _refused(f"end {end} is before start {start}")
@@ -54,7 +55,7 @@ def read(header: Mapping[str, Any]) -> Asked:
     try:
         return Asked(
             dataset=str(header["dataset"]),
-            symbols=None if symbols == "*" else symbols,
+            symbols=symbols,
             start=start,
             end=end,
             snapshot=str(header.get("snapshot", "latest")),

@@ -23,6 +23,7 @@ from tapedeck.laptop import asked
 from tapedeck.laptop.market import Market
 from tapedeck.market import calendar, chunks, history, snapshot
 from tapedeck.market.block import Block
+from tapedeck.market.errors import UnknownUniverseError
 from tapedeck.market.store import ObjectStore
 from tapedeck.on_bar import Player
 from tapedeck.run import Run
@@ -183,12 +184,24 @@ def _snapshot(store: ObjectStore, wish: asked.Asked) -> snapshot.Snapshot:
 
 
 def _symbols(snap: snapshot.Snapshot, wish: asked.Asked) -> tuple[str, ...]:
+    if isinstance(wish.symbols, str):
+        return _members(snap, wish, wish.symbols)
     known = set(snap.symbols)
-    for symbol in wish.symbols or ():
+    for symbol in wish.symbols:
         if symbol not in known:
             hint = did_you_mean(symbol, known)
             raise SubmissionError("BAD_HEADER", f"{wish.dataset} has no symbol {symbol!r}{hint}")
-    return tuple(wish.symbols or snap.symbols)
+    return tuple(wish.symbols)
+
+
+def _members(snap: snapshot.Snapshot, wish: asked.Asked, name: str) -> tuple[str, ...]:
+    """Return the symbols of a universe that have bars in the run's dates, as the platform does."""
+    try:
+        listed = snap.universe(name)
+    except UnknownUniverseError as error:
+        raise SubmissionError("BAD_HEADER", str(error)) from error
+    spans = ((symbol, snap.span(symbol)) for symbol in listed)
+    return tuple(symbol for symbol, (first, last) in spans if first <= wish.end and last >= wish.start)
 
 
 def _strategy(path: Path, found: Inspection, values: dict[str, Any], dataset: str) -> tuple[int, Decide]:

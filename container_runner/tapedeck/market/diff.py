@@ -1,11 +1,11 @@
-"""What differs between two snapshots of a dataset: symbols, months, corporate actions, former tickers."""
+"""What differs between two snapshots of a dataset: symbols, months, corporate actions, former tickers, universes."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tapedeck.market.actions import Dividend, Split
 from tapedeck.market.leaf import Leaf
@@ -42,6 +42,14 @@ class SymbolDiff:
 
 
 @dataclass(frozen=True)
+class Members:
+    """Symbols that came into a universe and that left it, each sorted; a universe on one side only is empty there."""
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Diff:
     """What leads from the snapshot `old` to the snapshot `new`. Symbols are sorted."""
 
@@ -51,6 +59,7 @@ class Diff:
     removed: tuple[str, ...]
     changed: tuple[str, ...]
     symbols: Mapping[str, SymbolDiff] = field(default_factory=dict)  # of the first ones of `changed`
+    universes: Mapping[str, Members] = field(default_factory=dict)  # those that differ
 
 
 def diff(old: Snapshot, new: Snapshot, details: int | None = None) -> Diff:
@@ -70,7 +79,49 @@ def diff(old: Snapshot, new: Snapshot, details: int | None = None) -> Diff:
         removed=_sorted_minus(old.entries, new.entries),
         changed=changed,
         symbols={symbol: _symbol(before[symbol], after[symbol]) for symbol in told},
+        universes=dict(_universes(old, new)),
     )
+
+
+def _universes(old: Snapshot, new: Snapshot) -> Iterator[tuple[str, Members]]:
+    for name in sorted({*old.universes, *new.universes}):
+        if old.universes.get(name) != new.universes.get(name):
+            before, after = (set(one.universe(name)) if name in one.universes else set() for one in (old, new))
+            yield name, Members(tuple(sorted(after - before)), tuple(sorted(before - after)))
+
+
+def as_json(found: Diff) -> dict[str, Any]:
+    """Return a diff as the API and the command line say it."""
+    return {
+        "from": found.old,
+        "to": found.new,
+        "added": list(found.added),
+        "removed": list(found.removed),
+        "changed": list(found.changed),
+        "symbols": {
+            symbol: {
+                "months": {
+                    "added": list(one.months.added),
+                    "removed": list(one.months.removed),
+                    "changed": list(one.months.changed),
+                },
+                "added": _actions_json(one.added),
+                "removed": _actions_json(one.removed),
+            }
+            for symbol, one in found.symbols.items()
+        },
+        "universes": {
+            name: {"added": list(one.added), "removed": list(one.removed)} for name, one in found.universes.items()
+        },
+    }
+
+
+def _actions_json(of: Actions) -> dict[str, Any]:
+    return {
+        "splits": [[split.session.isoformat(), split.ratio] for split in of.splits],
+        "dividends": [[paid.session.isoformat(), paid.amount] for paid in of.dividends],
+        "names": [[until.isoformat(), ticker] for until, ticker in of.names],
+    }
 
 
 def _symbol(old: Leaf, new: Leaf) -> SymbolDiff:

@@ -31,6 +31,14 @@ class UnknownSymbolError(MarketError, LookupError):
         self.symbol = symbol
 
 
+class UniverseError(MarketError, ValueError):
+    """A universe's name or list is none, or names a symbol that the dataset does not have."""
+
+
+class UnknownUniverseError(MarketError, LookupError):
+    """The snapshot has no universe of this name."""
+
+
 class PublishConflictError(MarketError):
     """Another snapshot was published in the meantime: take it as the base and try again."""
 

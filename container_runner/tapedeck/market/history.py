@@ -85,6 +85,16 @@ def resolve(store: ObjectStore, dataset: str, text: str = reference.LATEST) -> s
     return newest.id
 
 
+def find(store: ObjectStore, dataset: str, text: str) -> str:
+    """Return the id of the snapshot that a reference names, withdrawn or not; errors else as in `resolve`."""
+    if reference.is_moving(text):
+        return resolve(store, dataset, text)
+    found = reference.matching(text, load(store, dataset).snapshots.values())
+    if len(found) == 1:
+        return found[0].id
+    return resolve(store, dataset, text)  # says what is wrong
+
+
 def record(store: ObjectStore, made: Snapshot, at: datetime | None = None) -> None:
     """List a snapshot as published; one that is the last already, or has no bars, changes nothing."""
     if not made.symbols:

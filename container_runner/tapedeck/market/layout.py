@@ -82,6 +82,11 @@ def snapshot_leaf_key(dataset: str, digest: str) -> str:
     return f"snapshots/{dataset}/leaves/{digest}.json"
 
 
+def snapshot_universe_key(dataset: str, digest: str) -> str:
+    """Return the key of a universe's list, content addressed, shared between snapshots."""
+    return f"snapshots/{dataset}/universes/{digest}.json"
+
+
 def latest_key(dataset: str) -> str:
     """Return the key of the pointer to the latest snapshot."""
     return f"snapshots/{dataset}/latest.json"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from tapedeck.market import calendar as calendars
-from tapedeck.market import canonical, encoding, history, layout, snapshot
+from tapedeck.market import canonical, encoding, history, layout, snapshot, universe
 from tapedeck.market.actions import Dividend, Split
 from tapedeck.market.calendar import Calendar
 from tapedeck.market.encoding import Month
@@ -15,6 +15,7 @@ from tapedeck.market.errors import PublishConflictError
 from tapedeck.market.leaf import Leaf, MonthRef, Place
 from tapedeck.market.snapshot import Entry, Snapshot
 from tapedeck.market.store import ObjectStore, for_each, put_all
+from tapedeck.market.universe import Lists
 
 
 @dataclass(frozen=True)
@@ -39,20 +40,26 @@ class Published:
 
 
 def publish(
-    store: ObjectStore, dataset: layout.Dataset, base: Snapshot | None, changes: Mapping[str, Change]
+    store: ObjectStore,
+    dataset: layout.Dataset,
+    base: Snapshot | None,
+    changes: Mapping[str, Change],
+    universes: Lists | None = None,
 ) -> Published:
-    """Make `base` with `changes` the dataset's latest snapshot.
+    """Make `base` with `changes` and these `universes` the dataset's latest snapshot.
 
     Months whose content the base has already are not written again; content that does not differ is the base's own
     snapshot. Readers see the old state or the new one: the pointer is swapped last, if it still names `base`.
     Raises PublishConflictError when it does not; what was written then is unreferenced and harmless. Content that was
-    withdrawn is not published again: WithdrawnSnapshotError.
+    withdrawn is not published again: WithdrawnSnapshotError. A list that names a symbol without bars: UniverseError.
     """
     old = base.leaves(symbol for symbol in changes if symbol in base.entries) if base else {}
     leaves, written = _put_months(store, dataset, old, changes)
     entries = dict(base.entries) if base else {}
     entries |= {symbol: Entry(leaf.digest(), leaf.first, leaf.last) for symbol, leaf in leaves.items()}
-    root = snapshot.root_bytes(dataset, entries)
+    known = {symbol for symbol, entry in entries.items() if entry.first}
+    lists, objects = universe.changed(base.universes if base else {}, universes or {}, known, dataset.name)
+    root = snapshot.root_bytes(dataset, entries, lists)
     snapshot_id = canonical.digest(root)
     if base and base.id == snapshot_id:
         history.record(store, base)  # where what was published last time did not come so far
@@ -60,7 +67,7 @@ def publish(
     history.check_not_withdrawn(store, dataset.name, snapshot_id)
 
     new = [leaf for symbol, leaf in leaves.items() if symbol not in old or old[symbol].digest() != leaf.digest()]
-    put_all(store, [_leaf_object(dataset.name, leaf) for leaf in new])
+    put_all(store, [*(_leaf_object(dataset.name, leaf) for leaf in new), *objects])
     store.put(layout.snapshot_root_key(dataset.name, snapshot_id), root)
     if not _point(store, dataset.name, snapshot_id, base.id if base else None):
         raise PublishConflictError(f"{dataset.name} has another latest snapshot than {base.id if base else None}")

@@ -72,6 +72,11 @@ def parse(text: str) -> Reference:
     return Reference(at=at)
 
 
+def is_moving(text: str) -> bool:
+    """Say whether this names another snapshot after the next publication."""
+    return text == LATEST or text.startswith(_AS_OF)
+
+
 def is_begin(text: str) -> bool:
     """Say whether this may be the begin of an id: six hexadecimal digits or more."""
     return bool(_BEGIN.fullmatch(text))

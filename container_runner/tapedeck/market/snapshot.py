@@ -1,8 +1,9 @@
 """A snapshot: an immutable state of a dataset, named by its content.
 
 Its root is canonical JSON whose SHA-256 is the snapshot's id. The root names a digest for each symbol's leaf, a leaf
-names the digest of each month's decoded content: so the id is a digest of all months, actions, former tickers and the
-calendar, and the same content has the same id in any bucket. A run loads the root and the leaves of its own symbols.
+names the digest of each month's decoded content: so the id is a digest of all months, actions, former tickers,
+universes and the calendar, and the same content has the same id in any bucket. A run loads the root and the leaves of
+its own symbols.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from functools import cached_property
 from typing import Any
 
 from tapedeck.market import calendar as calendars
-from tapedeck.market import canonical, layout
+from tapedeck.market import canonical, layout, universe
 from tapedeck.market import leaf as leaves
-from tapedeck.market.errors import DataError, UnknownSnapshotError, UnknownSymbolError
+from tapedeck.market.errors import DataError, UnknownSnapshotError, UnknownSymbolError, UnknownUniverseError
 from tapedeck.market.leaf import Leaf
 from tapedeck.market.store import ObjectStore, get_all
+from tapedeck.market.universe import Universe
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,21 @@ class Snapshot:
     calendar_digest: str | None  # of the sessions from the first to the last bar; None: there is no bar
     entries: Mapping[str, Entry]  # every symbol that has bars or actions
     store: ObjectStore = field(repr=False, compare=False)
+    universes: Mapping[str, Universe] = field(default_factory=dict)
     _leaves: dict[str, Leaf] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
         """The symbols that have bars, sorted."""
         return tuple(sorted(name for name, entry in self.entries.items() if entry.first))
+
+    def universe(self, name: str) -> tuple[str, ...]:
+        """Return the symbols of a universe, sorted; of "*" all. Raises UnknownUniverseError, DataError."""
+        if name == universe.ALL:
+            return self.symbols
+        if name not in self.universes:
+            raise UnknownUniverseError(universe.unknown(name, self.dataset, self.universes))
+        return universe.load(self.store, self.dataset, name, self.universes[name])
 
     def span(self, symbol: str) -> tuple[date, date]:
         """Return the first and last session with a bar of the symbol. Raises UnknownSymbolError."""
@@ -97,10 +108,14 @@ def check_leaf(symbol: str, digest: str, key: str, body: bytes | None) -> Leaf:
     return leaf
 
 
-def root_bytes(dataset: layout.Dataset, entries: Mapping[str, Entry]) -> bytes:
-    """Return the canonical root over these entries; its SHA-256 is the snapshot's id."""
+def root_bytes(
+    dataset: layout.Dataset, entries: Mapping[str, Entry], universes: Mapping[str, Universe] | None = None
+) -> bytes:
+    """Return the canonical root over these entries and universes; its SHA-256 is the snapshot's id."""
+    lists = {name: [one.digest, one.count] for name, one in (universes or {}).items()}
     return canonical.to_bytes(
-        {
+        ({"universes": lists} if lists else {})  # ids are what they were before there were universes
+        | {
             "schema": 1,
             "bar": dataset.bar,
             "calendar": {
@@ -137,6 +152,7 @@ def parse(store: ObjectStore, dataset: str, snapshot_id: str, body: bytes) -> Sn
             symbol: Entry(entry["leaf"], _date(entry["first"]), _date(entry["last"]))
             for symbol, entry in root["symbols"].items()
         },
+        universes={name: Universe(*said) for name, said in root.get("universes", {}).items()},
         store=store,
     )
 

@@ -16,7 +16,13 @@ from backtest.ingest import policy, report
 from backtest.ingest.drop import Drop
 from backtest.ingest.report import Report
 from tapedeck.market import snapshot
-from tapedeck.market.errors import DatasetNameError, EncodingError, PublishConflictError, WithdrawnSnapshotError
+from tapedeck.market.errors import (
+    DatasetNameError,
+    EncodingError,
+    PublishConflictError,
+    UniverseError,
+    WithdrawnSnapshotError,
+)
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import ObjectStore, Streaming
 from tapedeck.market.vendor import drop as vendor_drop
@@ -32,6 +38,7 @@ _CODES: dict[type[Exception], str] = {
     DatasetNameError: "name",
     policy.PolicyError: "policy",
     EncodingError: "number",
+    UniverseError: "universe",
     WithdrawnSnapshotError: "withdrawn",
 }
 

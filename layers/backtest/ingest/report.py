@@ -41,6 +41,7 @@ class Report(TypedDict):
     finding_counts: dict[str, int]  # by code: "price" and "conflict" are held back, "two-scales" is told only
     findings: list[ProblemReport]  # the first hundred
     symbols: dict[str, SymbolReport]
+    universes: dict[str, int]  # by name, how many symbols
     problem_count: int
     problems: list[ProblemReport]  # the first hundred
 
@@ -72,6 +73,7 @@ def ingested(drop: Drop, reading: Reading, published: Published) -> Report:
     report["finding_counts"] = dict(reading.findings.counts)
     report["findings"] = _told(reading.findings.shown)
     report["symbols"] = summary.symbols(reading)
+    report["universes"] = {name: len(symbols or ()) for name, symbols in reading.universes.items()}
     return report
 
 
@@ -93,6 +95,7 @@ def _bare(drop: Drop, status: Literal["INGESTED", "REFUSED", "STATED"]) -> Repor
         finding_counts={},
         findings=[],
         symbols={},
+        universes={},
         problem_count=0,
         problems=[],
     )

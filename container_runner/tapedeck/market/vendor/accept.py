@@ -14,15 +14,15 @@ TRIES = 8  # against others that publish at the same time
 def accept(store: ObjectStore, reading: Reading) -> Published:
     """Publish a reading without problems on top of the latest snapshot, again on the next when another was faster.
 
-    Raises EncodingError when its bars and those that are there do not fit a common scale, PublishConflictError when
-    others kept publishing, DataError for a damaged old month.
+    Raises UniverseError for a list with a symbol that has no bars, EncodingError when its bars and those that are there
+    do not fit a common scale, PublishConflictError when others kept publishing, DataError for a damaged old month.
     """
     assert not reading.problems.count
     for attempt in range(1, TRIES + 1):
         held = snapshot.latest(store, reading.dataset.name)
         base = snapshot.load(store, reading.dataset.name, held) if held else None
         try:
-            return publish(store, reading.dataset, base, merge.changes(store, base, reading))
+            return publish(store, reading.dataset, base, merge.changes(store, base, reading), reading.universes)
         except PublishConflictError:
             if attempt == TRIES:
                 raise

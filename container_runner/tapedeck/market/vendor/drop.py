@@ -17,7 +17,7 @@ from typing import BinaryIO, cast
 from tapedeck.market.errors import DatasetNameError
 from tapedeck.market.layout import Dataset
 from tapedeck.market.ranged import S3Object
-from tapedeck.market.vendor import binance, databento, derive, lean, parquet, plain, polygon, tabular
+from tapedeck.market.vendor import binance, databento, derive, lean, members, parquet, plain, polygon, tabular
 from tapedeck.market.vendor.problems import TooManyProblemsError
 from tapedeck.market.vendor.reading import HELD_ROWS, BadRows, Reading
 from tapedeck.market.vendor.source import Room, TooLargeError, TooLongError, UnpackError, head, metered, zstandard
@@ -33,6 +33,7 @@ _PACKED: dict[str, Callable[[BinaryIO], BinaryIO]] = {
 _FOLDERS: dict[str, Callable[[Reading, str, str, Iterable[str]], None]] = {
     "factor_files": lean.read_factors,
     "map_files": lean.read_map,
+    "universes": members.read,
 }
 _DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, gzip.BadGzipFile),
@@ -114,7 +115,7 @@ class _Opener:
             self._zip(shown, file, depth)
         elif suffix in _PACKED and path.with_suffix("").suffix.lower() == ".csv":
             self._text(path.with_suffix(""), shown, metered(_PACKED[suffix](file), self._room))
-        elif suffix == ".csv":
+        elif suffix == ".csv" or (suffix == ".txt" and path.parent.name == "universes"):
             self._text(path, shown, self._unpacked(file, depth), in_zip=depth > 0)
         elif suffix == ".parquet":
             self._parquet(path, shown, file)
@@ -133,7 +134,8 @@ class _Opener:
                 raise TooLargeError(f"more than {MAX_MEMBERS:,} files in a zip")
             for member in sorted(members, key=lambda one: one.filename):
                 name = PurePosixPath(member.filename)
-                if name.suffix.lower() not in _MEMBERS or self._other_bar(name):
+                listed = name.parent.name == "universes"
+                if not (listed or name.suffix.lower() in _MEMBERS) or self._other_bar(name):
                     self._reading.left_out["files that hold no bars of this dataset"] += 1
                     continue
                 with archive.open(member) as packed, metered(cast(BinaryIO, packed), self._room) as unpacked:

@@ -42,6 +42,7 @@ class Reading:
     series: dict[str, Series] = field(default_factory=dict)
     actions: dict[str, Actions] = field(default_factory=dict)
     names: dict[str, tuple[tuple[date, str], ...]] = field(default_factory=dict)
+    universes: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
     problems: Problems = field(default_factory=Problems)
     findings: Findings = field(default_factory=Findings)  # "price", "conflict": held back; "two-scales": told only
     left_out: Counter[str] = field(default_factory=Counter)  # rows by reason
@@ -98,7 +99,7 @@ class Reading:
             self._spill_all()
         for symbol in list(self.series):
             self._close(symbol)
-        if not (self.series or self.actions or self.names or self.problems.count):
+        if not (self.series or self.actions or self.names or self.universes or self.problems.count):
             self.problems.add("", None, "empty", f"no bar of {self.dataset.name}'s calendar is in it")
 
     def _close(self, symbol: str) -> None:
