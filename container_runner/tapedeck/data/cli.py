@@ -1,4 +1,4 @@
-"""``tapedeck data``: ``ingest``, ``seal`` and ``synthesize``; what asks for snapshots is in `tapedeck.data.catalogue_cli`."""
+"""``tapedeck data``: ``ingest``, ``seal``, ``synthesize``; what asks for snapshots: `tapedeck.data.catalogue_cli`."""
 
 from __future__ import annotations
 
