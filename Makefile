@@ -20,7 +20,7 @@ help: ## List the commands
 # --- set-up -------------------------------------------------------------------------------------------------------
 
 .PHONY: setup
-setup: $(BUILD)/.system .venv/.ready $(BUILD)/layer/.ready $(BUILD)/venvs/sidecar/.ready $(BUILD)/venvs/strategy/.ready
+setup: $(BUILD)/.system kernel .venv/.ready $(BUILD)/layer/.ready $(BUILD)/venvs/sidecar/.ready $(BUILD)/venvs/strategy/.ready
 
 $(BUILD)/.system: infra/local/prerequisites.sh
 	bash infra/local/prerequisites.sh $(PYTHON)
@@ -35,6 +35,13 @@ $(UV): $(BUILD)/.system
 	$(UV) venv --quiet --clear --python $(PYTHON) .venv
 	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.txt
 	@touch $@
+
+# The engine's compiled part, in place: in the checkout, and so in the images' assets. Needs a C compiler and nothing else.
+COMPILED := container_runner/tapedeck/engine/_kernel.so
+.PHONY: kernel
+kernel: $(COMPILED) ## Compile the engine
+$(COMPILED): container_runner/compile.sh $(shell find container_runner/tapedeck -name '*.[ch]') | $(BUILD)/.system
+	sh $<
 
 # The layer as Lambda unpacks it: the very folder that the assembly deploys and that local workers import.
 $(BUILD)/layer/.ready: layers/requirements.txt $(UV)

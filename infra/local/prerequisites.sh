@@ -8,6 +8,8 @@ command -v "$python" >/dev/null || packages+=(python3.11)
 "$python" -c 'import ensurepip' 2>/dev/null || packages+=(python3.11-venv)
 command -v node >/dev/null || packages+=(nodejs)
 command -v runsc >/dev/null || packages+=(runsc)
+command -v cc >/dev/null || packages+=(gcc)
+echo '#include <stdlib.h>' | cc -E - >/dev/null 2>&1 || packages+=(libc6-dev)
 # bubblewrap is the weak sandbox: used only with --allow-weak-sandbox, and by the tests of it.
 for tool in bwrap:bubblewrap unshare:util-linux mount:mount chroot:coreutils setpriv:util-linux; do
     command -v "${tool%%:*}" >/dev/null || packages+=("${tool#*:}")

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,27 @@ def test_images_are_three_targets_of_one_folder(assembly: Path) -> None:
         assert not list(folder.rglob("__pycache__"))
 
 
+@pytest.mark.parametrize("half", ["sidecar", "strategy"])
+def test_an_image_holds_the_compiled_engine_and_its_interpreter_loads_it(assembly: Path, half: str) -> None:
+    (image,) = [a["source"] for a in assets(assembly, "dockerImages") if a["source"]["dockerBuildTarget"] == half]
+    look = f"import sys; sys.path.insert(0, {str(assembly / image['directory'])!r}); from tapedeck import compiled"
+    command = [
+        ROOT / "build" / "venvs" / half / "bin" / "python",
+        "-I",
+        "-B",
+        "-c",
+        f"{look}; print(compiled.library())",
+    ]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "/tapedeck/engine/_kernel.so" in told
+    assert str(assembly) in told
+
+
+def test_every_image_takes_the_library_with_the_compiled_engine() -> None:
+    for name in ("sidecar", "strategy", "cache"):
+        assert "COPY --from=kernel /src/tapedeck /opt/tapedeck/tapedeck" in stages()[name]
+
+
 def stages() -> dict[str, list[str]]:
     """Return the lines of the Dockerfile's final stages, by target."""
     parts = re.split(r"^FROM .* AS (\S+)$", (ROOT / "container_runner" / "Dockerfile").read_text(), flags=re.M)
@@ -84,7 +106,7 @@ def stages() -> dict[str, list[str]]:
 
 def test_the_strategys_image_holds_nothing_of_the_platforms_side() -> None:
     copied = [line.split()[-2] for line in stages()["strategy"] if line.startswith("COPY")]
-    assert copied == ["/opt/venv", "contract.py", "sandbox", "tapedeck"]
+    assert copied == ["/opt/venv", "contract.py", "sandbox", "/src/tapedeck"]
     sources = [line for line in stages()["strategy"] if "environment" in line]
     assert sources == ["COPY --from=strategy-environment /opt/venv /opt/venv"]
 

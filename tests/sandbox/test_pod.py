@@ -45,6 +45,8 @@ facts = {
     "host": os.uname().nodename,
 }
 import numpy, pyarrow.parquet, _ssl
+from tapedeck import compiled
+facts["compiled"] = compiled.library() is not None
 facts["sum"] = float(numpy.arange(4.0).sum())
 print(json.dumps(facts))
 print("to stderr", file=sys.stderr)
@@ -78,6 +80,10 @@ def test_the_strategys_environment_is_the_policys_and_holds(facts: dict[str, Any
     assert facts["hash"] == 4644417185603328019  # PYTHONHASHSEED=0 is obeyed
     assert facts["isolated"][:2] == [True, 1]
     assert facts["sum"] == 6.0
+
+
+def test_the_strategys_engine_is_the_compiled_one(facts: dict[str, Any]) -> None:
+    assert facts["compiled"] is True
 
 
 def test_the_strategy_is_nobody_and_filtered(facts: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tapedeck.engine import fills, plan
+from tapedeck.engine import fills, kernel, plan
 from tapedeck.engine.books import Books, Open
 from tapedeck.engine.inputs import Array, Block
 from tapedeck.engine.margin import MarginCall
@@ -45,8 +45,19 @@ class Closing:
 def step(state: EngineState, block: Block, targets: Array) -> StepResult:
     """Carry the books over a block; `targets` is float64 (n, s), NaN = leave the position alone. Changes `state`.
 
-    However bars are cut into blocks, fills, equity and state come out the same to the byte. Raises `EngineError`.
+    However bars are cut into blocks, fills, equity and state come out the same to the byte, and so they do from the
+    compiled pass and from `by_books`, its reference. Raises `EngineError`.
     """
+    plan.check(state, block, targets)
+    done = kernel.passed(state, block, targets)
+    if done is None:
+        return by_books(state, block, targets)
+    _count(state, block)
+    return StepResult(done.fills, *done.values)
+
+
+def by_books(state: EngineState, block: Block, targets: Array) -> StepResult:
+    """Do what `step` does in plain Python, with every setting that there is, on a block whose shape is right."""
     planned = plan.make(state, block, targets)
     books = Books(state)
     rows = len(block.ts)
@@ -68,9 +79,7 @@ def step(state: EngineState, block: Block, targets: Array) -> StepResult:
     books.put_back(state)
     if rows:
         state.target[:], state.mark[:] = planned.targets[-1], planned.mark[-1]
-        state.bars += rows
-        state.session = int(block.session[-1])
-        state.actions_done += sum(len(actions) for actions in planned.due.values())
+    _count(state, block)
     equity, net, gross = values
     return StepResult(fills.from_rows(books.rows), equity, net, gross, tuple(books.calls))
 
@@ -89,6 +98,13 @@ def days_passed(settings: EngineSettings, session: int, sessions: NDArray[np.int
         return {}
     days = np.diff(sessions, prepend=np.int32(session if session >= 0 else sessions[0]) if len(sessions) else 0)
     return {int(row): int(days[row]) for row in np.flatnonzero(days)}
+
+
+def _count(state: EngineState, block: Block) -> None:
+    if len(block.ts):
+        state.actions_done += sum(map(len, plan.due(state, block).values()))
+        state.bars += len(block.ts)
+        state.session = int(block.session[-1])
 
 
 def _bar(state: EngineState, books: Books, block: Block, planned: plan.Plan, row: int) -> None:

@@ -23,19 +23,19 @@ class Plan:
 
 
 def make(state: EngineState, block: Block, targets: Array) -> Plan:
-    """Return the plan of a block; raises `EngineError` when its shape or a target is wrong."""
-    check(state, block, targets)
+    """Return the plan of a block whose shape is right; raises `EngineError` for an infinite target."""
+    check_finite(state, block, targets)
     known = filled(targets, state.target)
     before = np.concatenate([state.target[None], known[:-1]])
-    decide = ~np.isnan(targets) & ((targets != before) | _rhythm(state, block)[:, None])
-    due = _due(state, block)
+    decide = ~np.isnan(targets) & ((targets != before) | rhythm(state, block)[:, None])
+    actions = due(state, block)
     mark = filled(block.fields["close"], state.mark)
-    split_marks(mark, block.fields["close"], due)
-    return Plan(mark, decide, known, due)
+    split_marks(mark, block.fields["close"], actions)
+    return Plan(mark, decide, known, actions)
 
 
 def check(state: EngineState, block: Block, targets: Array) -> None:
-    """Raise `EngineError` when the block or the targets do not fit the state."""
+    """Raise `EngineError` when the shape or the sessions of the block do not fit the state."""
     if tuple(block.symbols) != state.symbols:
         raise EngineError(f"the block has symbols {list(block.symbols)}, expected {list(state.symbols)}")
     expected = (len(block.ts), len(state.symbols))
@@ -44,13 +44,17 @@ def check(state: EngineState, block: Block, targets: Array) -> None:
     for name, shape in shapes.items():
         if shape != expected:
             raise EngineError(f"{name} have shape {shape}, expected {expected}: bars x symbols")
+    if len(block.session) and (block.session[0] < state.session or (np.diff(block.session) < 0).any()):
+        raise EngineError("sessions go back in time")
+
+
+def check_finite(state: EngineState, block: Block, targets: Array) -> None:
+    """Raise `EngineError` for an infinite target, with bar and symbol."""
     infinite = np.argwhere(np.isinf(targets))
     if len(infinite):
         row, column = (int(i) for i in infinite[0])
         time = block.ts[row : row + 1].view("datetime64[us]")[0]
         raise EngineError(f"the weight of {state.symbols[column]} at bar {time} UTC is {targets[row, column]}")
-    if len(block.session) and (block.session[0] < state.session or (np.diff(block.session) < 0).any()):
-        raise EngineError("sessions go back in time")
 
 
 def filled(values: Array, carry: Array) -> Array:
@@ -60,7 +64,7 @@ def filled(values: Array, carry: Array) -> Array:
     return np.where(last >= 0, np.take_along_axis(values, np.maximum(last, 0), axis=0), carry)
 
 
-def _rhythm(state: EngineState, block: Block) -> NDArray[np.bool_]:
+def rhythm(state: EngineState, block: Block) -> NDArray[np.bool_]:
     """Return True at the bars where an unchanged target is traded again: the first of a session or month."""
     periods = block.session.astype(np.int64)
     before = np.int64(state.session)
@@ -75,15 +79,15 @@ def _rhythm(state: EngineState, block: Block) -> NDArray[np.bool_]:
     return changed
 
 
-def _due(state: EngineState, block: Block) -> dict[int, list[tuple[int, int, float]]]:
+def due(state: EngineState, block: Block) -> dict[int, list[tuple[int, int, float]]]:
     """Return the actions by the row at which they apply: the first bar of their session, or of the next there is."""
-    due: dict[int, list[tuple[int, int, float]]] = {}
+    found: dict[int, list[tuple[int, int, float]]] = {}
     if not len(block.session):
-        return due
+        return found
     end = int(np.searchsorted(state.actions["session"], block.session[-1], side="right"))
     for session, kind, column, value in state.actions[state.actions_done : end].tolist():
-        due.setdefault(int(np.searchsorted(block.session, session)), []).append((kind, column, value))
-    return due
+        found.setdefault(int(np.searchsorted(block.session, session)), []).append((kind, column, value))
+    return found
 
 
 def split_marks(mark: Array, close: Array, due: dict[int, list[tuple[int, int, float]]]) -> None:

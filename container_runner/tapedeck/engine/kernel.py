@@ -1,0 +1,122 @@
+"""The compiled pass over bars and weights, kernel.c: the bytes of `Books`, for the settings that it knows."""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import POINTER, c_double, c_int32, c_int64, c_void_p
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tapedeck import compiled
+from tapedeck.engine import costs, fills, plan
+from tapedeck.engine.inputs import Array, Block
+from tapedeck.engine.settings import EngineSettings
+from tapedeck.engine.state import EngineState
+
+KNOWN = frozenset(
+    "cash accounts size_at rebalance leverage fractional lot_size "
+    "commission_bps commission_per_share slippage_bps half_spread_per_share".split()
+)
+"""The settings that kernel.c follows; each further one has to be at its default."""
+_STATE = ("cash", "shares", "basis", "target", "pending", "unsized", "decided", "mark")
+_DUE = np.dtype([("row", "<i8"), ("kind", "<i4"), ("column", "<i4"), ("value", "<f8")])
+_TO_BE_NAMED, _NO_MEMORY = 1, 2
+
+
+def knows(settings: EngineSettings) -> bool:
+    """Return whether the compiled pass keeps books by these settings."""
+    return all(field.name in KNOWN or getattr(settings, field.name) == field.default for field in fields(settings))
+
+
+class _Table(ctypes.Structure):
+    _fields_ = [("at", c_void_p), ("row", c_int64), ("column", c_int64)]
+
+
+class _Pass(ctypes.Structure):
+    _fields_ = [
+        *((name, c_int64) for name in ("rows", "columns", "bars", "dues", "filled", "room")),
+        *((name, _Table) for name in ("open", "close", "targets")),
+        *((name, c_void_p) for name in ("ts", "session", "rhythm", "due")),
+        *((name, c_void_p) for name in _STATE),
+        *((name, c_void_p) for name in ("equity", "net", "gross", "fills")),
+        *((name, c_double) for name in ("start_cash", "credit", "lot", "rate", "per_share", "slippage", "half_spread")),
+        *((name, c_int32) for name in ("sleeves", "at_fill", "error")),
+    ]
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What the pass brought: fills, and (3, n) equity, net and gross value at each bar's close."""
+
+    fills: fills.Fills
+    values: Array
+
+
+def passed(state: EngineState, block: Block, targets: Array) -> Passed | None:
+    """Carry the books over a block, as `core.by_books` does; None, and nothing changed, where that has to be asked.
+
+    That is: for settings that kernel.c does not know, where it was not built, and for an infinite target or a trade at
+    a price of zero or below, which `by_books` names. The block's shape has been checked.
+    """
+    library = compiled.library() if knows(state.settings) else None
+    if library is None:
+        return None
+    kept = {name: getattr(state, name).copy() for name in _STATE}
+    values = np.zeros((3, len(block.ts)))
+    due = plan.due(state, block)
+    tables = {"open": block.fields["open"], "close": block.fields["close"], "targets": targets}
+    arrays = {
+        "ts": np.ascontiguousarray(block.ts, np.int64),
+        "session": np.ascontiguousarray(block.session, np.int32),
+        "due": np.array([(row, *action) for row, actions in due.items() for action in actions], _DUE),
+        **kept,
+        **dict(zip(("equity", "net", "gross"), values, strict=True)),
+    }
+    if state.settings.rebalance != "change":
+        arrays["rhythm"] = plan.rhythm(state, block).astype(np.uint8)
+    call = _call(state, len(block.ts), len(arrays["due"]), arrays, {name: _strided(a) for name, a in tables.items()})
+    _functions(library).kernel_pass(call)
+    try:
+        if call.error == _NO_MEMORY:
+            raise MemoryError("the engine's pass over a block has no memory left")
+        if call.error == _TO_BE_NAMED:
+            return None
+        size = call.filled * fills.RECORD.itemsize
+        records = np.frombuffer(ctypes.string_at(call.fills, size) if size else b"", fills.RECORD)
+    finally:
+        library.kernel_free(call.fills)
+    for name, array in kept.items():
+        getattr(state, name)[:] = array
+    return Passed(fills.Fills(records), values)
+
+
+def _call(state: EngineState, rows: int, dues: int, arrays: dict[str, NDArray[Any]], tables: dict[str, Array]) -> _Pass:
+    """Return the argument of `kernel_pass`; its pointers are into `arrays` and `tables`, which have to outlive it."""
+    settings = state.settings
+    call = _Pass(rows=rows, columns=len(state.symbols), bars=state.bars, dues=dues)
+    for name, table in tables.items():
+        row, column = (step // 8 for step in table.strides)
+        setattr(call, name, _Table(table.ctypes.data, row, column))
+    for name, array in arrays.items():
+        setattr(call, name, array.ctypes.data)
+    commission, slippage = costs.commission(settings), costs.slippage(settings)
+    call.start_cash, call.credit, call.lot = settings.cash, settings.leverage - 1.0, settings.lot
+    call.rate, call.per_share = commission.rate, commission.per_share
+    call.slippage, call.half_spread = slippage.rate, slippage.half_spread
+    call.sleeves, call.at_fill = settings.accounts == "sleeves", settings.size_at == "fill"
+    return call
+
+
+def _strided(array: Array) -> Array:
+    """Return `array` as native float64 at whole strides: itself, but for arrays that somebody made by hand."""
+    fits = array.dtype == np.float64 and array.flags.aligned and all(step % 8 == 0 for step in array.strides)
+    return array if fits else np.array(array, np.float64)
+
+
+def _functions(library: ctypes.CDLL) -> ctypes.CDLL:
+    library.kernel_pass.argtypes, library.kernel_pass.restype = [POINTER(_Pass)], None
+    library.kernel_free.argtypes, library.kernel_free.restype = [c_void_p], None
+    return library

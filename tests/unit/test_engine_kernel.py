@@ -1,0 +1,177 @@
+"""The compiled pass gives the bytes of the reference in Python, however bars lie in memory and are cut."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tapedeck import compiled
+from tapedeck.engine import EngineError, EngineSettings, EngineState, core, kernel, plan, start, step
+from tests.unit.test_engine import FREE, Block, block, run
+from tests.unit.test_engine_properties import cut, market, weights
+
+COSTLY = st.builds(
+    replace,
+    st.builds(
+        EngineSettings,
+        accounts=st.sampled_from(["one", "sleeves"]),
+        size_at=st.sampled_from(["decision", "fill"]),
+        rebalance=st.sampled_from(["change", "day", "month"]),
+    ),
+    fractional=st.booleans(),
+    commission_per_share=st.sampled_from([0.0, 0.01]),
+    half_spread_per_share=st.sampled_from([0.0, 0.02, 30.0]),
+    cash=st.sampled_from([1_000_000.0, 50.0]),
+    commission_bps=st.sampled_from([0.0, 5.0, 900.0]),
+    leverage=st.sampled_from([1.0, 1.3, 4.0]),
+)
+ORDERS = ("C", "F", "row slice", "reversed")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _built() -> None:
+    if compiled.library() is None:
+        pytest.fail("the engine is not compiled: run `make kernel`")
+
+
+def laid_out(array: Any, order: str) -> Any:
+    """Return the same values with other strides."""
+    if order == "row slice":
+        padded = np.asfortranarray(np.vstack([np.full((3, array.shape[1]), 7.0), array, array]))
+        return padded[3 : 3 + len(array)]
+    if order == "reversed":
+        return np.ascontiguousarray(array[::-1, ::-1])[::-1, ::-1]
+    return np.array(array, order=order)  # type: ignore[call-overload]
+
+
+def wild(seed: int, shape: tuple[int, int]) -> Any:
+    """Return weights that change often, drift, repeat, and hold both zeros."""
+    rng = np.random.default_rng(seed)
+    made = np.where(rng.random(shape) < 0.5, rng.normal(0, 0.7, shape), rng.choice([0.0, -0.0, 0.5, 1.0, 3.0], shape))
+    made[rng.random(shape) < rng.choice([0.0, 0.5, 0.95])] = np.nan
+    return made
+
+
+def assert_equal(state: EngineState, done: Any, reference: EngineState, expected: core.StepResult) -> None:
+    assert done.fills.to_bytes() == expected.fills.to_bytes()
+    for values, name in zip(done.values, ("equity", "net", "gross"), strict=True):
+        assert values.tobytes() == getattr(expected, name).tobytes(), name
+    for name in ("cash", "shares", "basis", "target", "pending", "unsized", "decided", "mark", "accrued", "carried"):
+        assert getattr(state, name).tobytes() == getattr(reference, name).tobytes(), name
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    seed=st.integers(0, 100_000),
+    width=st.integers(1, 5),
+    per_session=st.sampled_from([1, 3]),
+    gaps=st.sampled_from([0.0, 0.2, 0.7]),
+    options=COSTLY,
+    lot=st.sampled_from([0.0, 0.0, 0.01, 10.0]),
+    made=st.sampled_from([weights, wild]),
+    orders=st.tuples(*[st.sampled_from(ORDERS)] * 3),
+    cuts=st.lists(st.integers(0, 120), max_size=5),
+)
+def test_the_compiled_pass_gives_the_references_bytes(  # noqa: PLR0917 - hypothesis names them
+    seed: int,
+    width: int,
+    per_session: int,
+    gaps: float,
+    options: EngineSettings,
+    lot: float,
+    made: Any,
+    orders: tuple[str, ...],
+    cuts: list[int],
+) -> None:
+    bars, splits, dividends = market(seed, 120, width, per_session, gaps)
+    targets = made(seed, (120, width))
+    if lot:
+        options = replace(options, lot_size=lot, fractional=lot != 10.0)
+    ours, reference = (start(bars.symbols, options, splits, dividends) for _ in range(2))
+    for first, last in zip([0, *sorted(cuts)], [*sorted(cuts), 120], strict=True):
+        part = cut(bars, first, last)
+        expected = core.by_books(reference, part, targets[first:last])
+        fields = {
+            name: laid_out(part.fields[name], order) for name, order in zip(("open", "close"), orders, strict=False)
+        }
+        done = kernel.passed(ours, replace(part, fields=fields), laid_out(targets[first:last], orders[2]))
+        assert_equal(ours, done, reference, expected)
+        ours = EngineState.from_bytes(reference.to_bytes())
+
+
+@pytest.mark.parametrize(("rows", "width"), [(9000, 1), (700, 100), (40, 1500)])
+@pytest.mark.parametrize("accounts", ["one", "sleeves"])
+def test_tables_of_many_tiles_give_the_references_bytes(rows: int, width: int, accounts: Any) -> None:
+    rng = np.random.default_rng(rows)
+    close = 50 * np.exp(np.cumsum(rng.normal(0, 0.01, (rows, width)), axis=0))
+    close[rng.random(close.shape) < 0.01] = np.nan
+    session = (12_000 + np.arange(rows) // 390).astype(np.int32)
+    names = tuple(f"S{i}" for i in range(width))
+    bars = Block(names, np.arange(rows), session, {"open": close * 1.001, "close": close})
+    targets = np.where(rng.random(close.shape) < 0.05, rng.random(close.shape) / width, np.nan)
+    options = EngineSettings(accounts=accounts, rebalance="day")
+    ours, reference = (start(names, options, [], []) for _ in range(2))
+    expected = core.by_books(reference, bars, targets)
+    assert len(expected.fills) > 50
+    assert_equal(ours, kernel.passed(ours, bars, targets), reference, expected)
+
+
+def test_step_takes_the_compiled_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "by_books", None)
+    result, state = run(block([10, 10, 11]), [1, 1, 1])
+    assert len(result.fills) == 1
+    assert (state.bars, state.session) == (3, 11_002)
+
+
+def test_step_without_a_compiled_library_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected, _ = run(block([10, 10, 11]), [1, 1, 0])
+    monkeypatch.setattr(compiled, "library", lambda: None)
+    result, _ = run(block([10, 10, 11]), [1, 1, 0])
+    assert result.equity.tobytes() == expected.equity.tobytes()
+
+
+def test_settings_that_the_kernel_does_not_follow_go_to_the_reference() -> None:
+    @dataclass(frozen=True)
+    class Later(EngineSettings):
+        interest: float = 0.0
+
+    assert kernel.knows(Later(leverage=3.0, half_spread_per_share=0.01, lot_size=10.0))
+    assert not kernel.knows(Later(interest=0.02))
+    assert not kernel.knows(EngineSettings(volume_cap=0.1))
+    assert not kernel.knows(EngineSettings(commission_minimum=1.0))
+
+
+def test_an_infinite_weight_leaves_the_state_as_it_was_and_is_named() -> None:
+    bars = block([[10, 10]] * 4)
+    state = start(bars.symbols, FREE, [], [])
+    before = state.to_bytes()
+    with pytest.raises(EngineError, match=r"weight of B at bar .* is inf"):
+        step(state, bars, np.array([[1, 0], [0.5, 0], [0.5, np.inf], [np.inf, 0]]))
+    assert state.to_bytes() == before
+
+
+@pytest.mark.parametrize("price", [0.0, -1.0])
+@pytest.mark.parametrize("size_at", ["decision", "fill"])
+@pytest.mark.parametrize("path", ["compiled", "reference"])
+def test_a_weight_waits_for_a_price_above_zero(price: float, size_at: Any, path: str) -> None:
+    bars = block([10.0, price, price, 20.0, 20.0])
+    targets = np.array([[np.nan], [1.0], [1.0], [1.0], [1.0]])
+    state = start(bars.symbols, replace(FREE, size_at=size_at), [], [])
+    plan.check(state, bars, targets)
+    done: Any = (core.by_books if path == "reference" else kernel.passed)(state, bars, targets)
+    assert done.fills.quantity.tolist() == [50.0]
+    assert done.fills.price.tolist() == [20.0]
+
+
+@pytest.mark.parametrize("path", ["step", "reference"])
+def test_a_trade_at_a_price_of_zero_is_refused_by_name(path: str) -> None:
+    bars = block([10.0, 10.0, 10.0, 10.0], [10.0, 10.0, 10.0, 10.0])
+    bars.fields["open"][2] = 0.0
+    state = start(bars.symbols, FREE, [], [])
+    with pytest.raises(EngineError, match=r"A has the price 0 at bar"):
+        (step if path == "step" else core.by_books)(state, bars, np.array([[0.0], [1.0], [1.0], [1.0]]))
