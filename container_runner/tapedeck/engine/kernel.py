@@ -16,10 +16,9 @@ from tapedeck.engine.inputs import Array, Block
 from tapedeck.engine.settings import EngineSettings
 from tapedeck.engine.state import EngineState
 
-KNOWN = frozenset(
-    "cash accounts size_at rebalance leverage fractional lot_size "
-    "commission_bps commission_per_share slippage_bps half_spread_per_share".split()
-)
+_SIZES = {"cash", "accounts", "size_at", "rebalance", "leverage", "fractional", "lot_size"}
+_COSTS = {"commission_bps", "commission_per_share", "slippage_bps", "half_spread_per_share"}
+KNOWN = frozenset(_SIZES | _COSTS)
 """The settings that kernel.c follows; each further one has to be at its default."""
 _STATE = ("cash", "shares", "basis", "target", "pending", "unsized", "decided", "mark")
 _DUE = np.dtype([("row", "<i8"), ("kind", "<i4"), ("column", "<i4"), ("value", "<f8")])
