@@ -18,7 +18,7 @@ import numpy as np
 import contract
 from sandbox.complaint import from_exception
 from sandbox.exchange import Chunk, Exchange
-from tapedeck import source, strategy
+from tapedeck import source, strategy, within
 from tapedeck.bars import Array, Bars
 from tapedeck.decisions import as_decisions
 from tapedeck.run import Run
@@ -115,9 +115,10 @@ class Host:
         self._exchange.hello(history)
         self.asked = main
         port = SandboxPort(self._exchange, asked["symbols"])
-        run = Run(port, asked["symbols"], asked["params"], asked["dataset"])
+        run = Run(port, asked["symbols"], asked["params"], asked["dataset"], asked["snapshot"])
         try:
-            main(run)
+            with within.running(run):
+                main(run)
         except SystemExit as left:  # a script may end by sys.exit() once it has decided
             if left.code not in (0, None) or not run.submitted:
                 raise

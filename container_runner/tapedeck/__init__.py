@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tapedeck.bars import Bars as Bars
     from tapedeck.book import Bar as Bar
     from tapedeck.book import Book as Book
+    from tapedeck.corporate import actions as actions
     from tapedeck.indicators import Atr as Atr
     from tapedeck.indicators import Ema as Ema
     from tapedeck.indicators import Macd as Macd
@@ -51,6 +52,7 @@ _HOME = {  # public name -> module that defines it
     "Bars": "bars",
     "Book": "book",
     "Run": "run",
+    "actions": "corporate",
     "bars": "query",
     "Strategy": "strategy",
     **dict.fromkeys(_INDICATORS.split(), "indicators"),

@@ -7,19 +7,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tapedeck import within
 from tapedeck.bars import Array, Bars
 from tapedeck.fields import FIELDS
 from tapedeck.market import adjust as adjusting
 from tapedeck.market import calendar as calendars
-from tapedeck.market import history, reader, reference, resample, snapshot, universe
+from tapedeck.market import history, layout, reader, reference, resample, snapshot, universe
 from tapedeck.market.adjust import Mode
 from tapedeck.market.block import Block
 from tapedeck.market.errors import MarketError, SnapshotReferenceError
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import THREADS, FolderStore, ObjectStore, S3Store
+
+if TYPE_CHECKING:
+    from tapedeck.run import Run
 
 VARIABLE = "TAPEDECK_DATA"
 Day = date | str
@@ -40,12 +45,14 @@ class Missing:
 class Read(Bars):
     """Bars, and what they are: the `snapshot` they were read from, `freq`, `adjust`, and what is `missing`."""
 
-    def __init__(self, bars: Bars, *, snapshot: Snapshot, freq: str, adjust: Mode, missing: Sequence[Missing]) -> None:
+    def __init__(
+        self, bars: Bars, *, dataset: str, snapshot: str, freq: str, adjust: Mode, missing: Sequence[Missing]
+    ) -> None:
         super().__init__(
             symbols=bars.symbols, ts=bars.ts, session=bars.session, fields=bars.fields(), raw=bars.raw.fields()
         )
-        self.dataset = snapshot.dataset
-        self.snapshot = snapshot.id
+        self.dataset = dataset
+        self.snapshot = snapshot
         self.freq = freq
         self.adjust = adjust
         self.missing = tuple(missing)
@@ -73,21 +80,41 @@ def bars(
 
     Raises `tapedeck.market.errors.MarketError` for an unknown dataset, snapshot or symbol, and for damaged data.
     """
-    store = open_store(data)
-    snap = _load(store, dataset, snapshot, as_of)
-    wanted = _symbols(snap, symbols)
-    for symbol in wanted:
-        snap.span(symbol)  # raises for one that is not there
     first, last = _day(start), _day(end)
+    if data is None and (run := within.current()):
+        within.check(run, dataset, snapshot, as_of)
+        return _of_run(run, within.pick(run, symbols, first, last, fields), freq, adjust)
+    store = open_store(data)
+    snap, wanted = find(store, dataset, snapshot, as_of, symbols)
     asked = tuple(dict.fromkeys([*fields, "close"]))  # the close says whether a bar is there
     block = reader.read_block(store, snap, wanted, asked, first, last)
-    missing = [one for at, symbol in enumerate(wanted) for one in _missing(snap, symbol, block, at)]
+    missing = [one for at in range(len(wanted)) for one in _missing(snap.span(wanted[at]), block, at)]
     seen = _adjusted(store, snap, block, first, last, adjust)
     whole = Bars(symbols=wanted, ts=block.ts, session=block.session, fields=seen, raw=block.fields).only(fields)
     length = freq or snap.bar
-    return Read(
-        resampled(whole, snap.calendar, snap.bar, length), snapshot=snap, freq=length, adjust=adjust, missing=missing
-    )
+    longer = resampled(whole, snap.calendar, snap.bar, length)
+    return Read(longer, dataset=snap.dataset, snapshot=snap.id, freq=length, adjust=adjust, missing=missing)
+
+
+def _of_run(run: Run, picked: Bars, freq: str | None, adjust: Mode) -> Read:
+    """Return a part of a run's bars as a reading; of what is missing a run does not know where the data begins."""
+    if adjust == "raw":
+        picked = Bars(symbols=picked.symbols, ts=picked.ts, session=picked.session, fields=picked.raw.fields())
+    said = layout.parse_dataset(run.dataset)
+    missing = [one for at in range(picked.width) for one in _missing(None, picked, at)]
+    longer, told = resampled(picked, said.calendar, said.bar, freq or said.bar), {"snapshot": run.snapshot}
+    return Read(longer, dataset=run.dataset, **told, freq=freq or said.bar, adjust=adjust, missing=missing)
+
+
+def find(
+    store: ObjectStore, dataset: str, text: str, as_of: datetime | str | None, symbols: str | Sequence[str]
+) -> tuple[Snapshot, tuple[str, ...]]:
+    """Return the snapshot and the symbols that are meant. Raises MarketError for one that is not there."""
+    snap = _load(store, dataset, text, as_of)
+    wanted = _symbols(snap, symbols)
+    for symbol in wanted:
+        snap.span(symbol)
+    return snap, wanted
 
 
 def resampled(bars: Bars, calendar: str, bar: str, freq: str) -> Bars:
@@ -157,14 +184,17 @@ def _adjusted(  # noqa: PLR0917 -- as `adjust.forward_factors`
     return adjusting.adjusted(block, factors, volume)
 
 
-def _missing(snap: Snapshot, symbol: str, block: Block, at: int) -> Iterator[Missing]:
-    """Yield the runs of sessions in which a symbol has no bar."""
+def _missing(span: tuple[date, date] | None, block: Block | Bars, at: int) -> Iterator[Missing]:
+    """Yield the runs of sessions in which a symbol has no bar; `span`: its first and last session, where known."""
     days, row = np.unique(block.session, return_index=True)
+    fields = block.fields() if isinstance(block, Bars) else block.fields
     if not len(days):
         return
-    there = np.logical_or.reduceat(~np.isnan(block.fields["close"][:, at]), row)
-    gaps = np.flatnonzero(~there)
-    begin, end = snap.span(symbol)
+    told = next((name for name in ("close", "open", "high", "low") if name in fields), None)
+    bar = ~np.isnan(fields[told][:, at]) if told else fields["volume"][:, at] > 0
+    gaps = np.flatnonzero(~np.logical_or.reduceat(bar, row))
+    symbol = block.symbols[at]
+    begin, end = span or (date.min, date.max)
     for run in np.split(gaps, np.flatnonzero(np.diff(gaps) > 1) + 1):
         if len(run):
             low, high = (calendars.from_day_number(int(days[edge])) for edge in (run[0], run[-1]))

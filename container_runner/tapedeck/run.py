@@ -29,10 +29,16 @@ class Run:
     """A run in free form: read `bars()`, hand in `submit(weights)` once."""
 
     def __init__(
-        self, port: Port, symbols: Sequence[str], params: Mapping[str, int | float | str | bool], dataset: str = ""
+        self,
+        port: Port,
+        symbols: Sequence[str],
+        params: Mapping[str, int | float | str | bool],
+        dataset: str = "",
+        snapshot: str = "",
     ) -> None:
         self._port = port
-        self._dataset = dataset
+        self.dataset = dataset
+        self.snapshot = snapshot  # its id
         self._bars: Bars | None = None
         self._database: Any = None  # duckdb's connection
         self.submitted = False
@@ -53,7 +59,7 @@ class Run:
         from tapedeck import query  # noqa: PLC0415 - only who asks for it waits for it
         from tapedeck.market import layout  # noqa: PLC0415
 
-        said = layout.parse_dataset(self._dataset)
+        said = layout.parse_dataset(self.dataset)
         return query.resampled(bars, said.calendar, said.bar, freq)
 
     def sql(self, query: str) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tapedeck import engine, metrics, source, strategy
+from tapedeck import engine, metrics, source, strategy, within
 from tapedeck.bars import Array, Bars
 from tapedeck.decisions import DecisionError, as_decisions, by_bar
 from tapedeck.engine import order_pass, order_state
@@ -77,7 +77,7 @@ class Plan:
         """Load the strategy afresh, seeded; return its lookback in bars, and what decides on bars."""
         random.seed(self.wish.seed)
         np.random.seed(self.wish.seed)
-        return _strategy(self.path, self.found, self.params, self.wish.dataset)
+        return _strategy(self.path, self.found, self.params, (self.wish.dataset, self.snapshot.id))
 
     def chunks(self) -> list[slice]:
         """Return the chunks' own rows in the loaded market."""
@@ -204,7 +204,7 @@ def _members(snap: snapshot.Snapshot, wish: asked.Asked, name: str) -> tuple[str
     return tuple(symbol for symbol, (first, last) in spans if first <= wish.end and last >= wish.start)
 
 
-def _strategy(path: Path, found: Inspection, values: dict[str, Any], dataset: str) -> tuple[int, Decide]:
+def _strategy(path: Path, found: Inspection, values: dict[str, Any], of: tuple[str, str]) -> tuple[int, Decide]:
     """Load the strategy; return its lookback in bars, and what decides on bars."""
     loaded: Any = source.load(path, path.name, found.kind, found.class_name)
     instance = strategy.create(loaded, values) if found.class_name else None
@@ -216,7 +216,7 @@ def _strategy(path: Path, found: Inspection, values: dict[str, Any], dataset: st
     if instance and found.level == "on_bar":
         return lookback, instance.on_bar
     main = instance.main if instance else loaded
-    return lookback, lambda bars: _free(main, bars, values, dataset)
+    return lookback, lambda bars: _free(main, bars, values, of)
 
 
 def _vectorised(instance: strategy.Strategy, level: str, bars: Bars) -> Array:
@@ -231,10 +231,11 @@ def _vectorised(instance: strategy.Strategy, level: str, bars: Bars) -> Array:
         raise
 
 
-def _free(main: Callable[[Run], object], bars: Bars, values: dict[str, Any], dataset: str) -> Array:
+def _free(main: Callable[[Run], object], bars: Bars, values: dict[str, Any], of: tuple[str, str]) -> Array:
     port = _Port(bars)
     try:
-        main(Run(port, bars.symbols, values, dataset))
+        with within.running(Run(port, bars.symbols, values, *of)) as run:  # of a dataset and a snapshot
+            main(run)
     except SystemExit as left:  # a script may end by sys.exit() once it has decided
         if left.code not in (0, None):
             raise DecisionError(f"main(run) called sys.exit({left.code!r})") from left
