@@ -20,7 +20,7 @@ help: ## List the commands
 # --- set-up -------------------------------------------------------------------------------------------------------
 
 .PHONY: setup
-setup: $(BUILD)/.system kernel .venv/.ready $(BUILD)/layer/.ready $(BUILD)/venvs/sidecar/.ready $(BUILD)/venvs/strategy/.ready
+setup: $(BUILD)/.system kernel .venv/.ready $(BUILD)/layer/.ready $(BUILD)/venvs/sidecar/.ready $(BUILD)/venvs/strategy/imports.pack
 
 $(BUILD)/.system: infra/local/prerequisites.sh
 	bash infra/local/prerequisites.sh $(PYTHON)
@@ -57,6 +57,10 @@ $(BUILD)/venvs/%/.ready: container_runner/requirements-%.txt $(UV)
 	echo /opt/tapedeck > $(@D)/lib/python3.11/site-packages/tapedeck.pth
 	$(@D)/bin/python -m compileall -q $(@D)/lib || true
 	@touch $@
+
+# What every strategy starts with, to be imported out of one file.
+$(BUILD)/venvs/strategy/imports.pack: $(BUILD)/venvs/strategy/.ready container_runner/sandbox/import_pack.py
+	$(@D)/bin/python -B -m sandbox.import_pack sandbox.launcher sandbox.runner numpy.random pandas pyarrow.parquet
 
 .PHONY: lock
 lock: $(UV) ## Write the pinned requirement files from pyproject.toml

@@ -1,6 +1,6 @@
 """The first thing that runs in the strategy's container, here and in the cluster alike.
 
-It confines itself, starts the strategy's host as its child, cuts the child's output into log segments and says last, in
+It confines itself, forks the strategy's host off, cuts the child's output into log segments and says last, in
 `exit.bin`, how the child ended. It is as hostile as its child: the same uid, and what it writes is a claim.
 """
 
@@ -11,7 +11,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -23,16 +23,18 @@ from sandbox.pump import Segments, pump
 
 _PIPE_BYTES = 1 << 20
 EXIT_NOT_CONFINED = 78  # the platform's failure: nothing of the strategy has run
-# -s -P is -I without -E: the environment is the policy's, whole and ours, and PYTHONHASHSEED must hold in it.
-HOST = [sys.executable, "-s", "-P", "-B", "-u", "-m", "sandbox.runner"]
+_COERCED = "LC_CTYPE"  # Python itself may add it
 
 
-def run(command: Sequence[str], environment: dict[str, str], out: Path) -> int:
-    """Run `command` to its end, its output and its exit in `out`; return its wait status.
+def run(play: Callable[[], int], out: Path) -> int:
+    """Run `play` to its end in a child process, its output and its exit in `out`; return the child's wait status.
 
-    A SIGTERM is told as the machine's only if it came through us: one of the child's own doing is an exit with 143.
+    In the child this does not return: it raises `SystemExit` with what `play` returned. A SIGTERM is told as the
+    machine's only if it came through us: one of the child's own doing is an exit with 143.
     """
-    child, pipes = _start(command, environment)
+    child, pipes = _start()
+    if not child:
+        raise SystemExit(play())
     streams = {fd: Segments(out, name) for fd, name in zip(pipes, ("stdout", "stderr"), strict=True)}
     status: list[int] = []
     used: list[resource.struct_rusage] = []
@@ -61,19 +63,23 @@ def run(command: Sequence[str], environment: dict[str, str], out: Path) -> int:
     return end
 
 
-def _start(command: Sequence[str], environment: dict[str, str]) -> tuple[int, list[int]]:
-    """Start a process with nothing to read; return its pid, and where its stdout and stderr come out, non-blocking.
+def _start() -> tuple[int, list[int]]:
+    """Fork; return 0 in the child, else its pid and where its stdout and stderr come out, non-blocking.
 
-    (To import the subprocess module is a fifth of this process's start.)
+    A fork, for a second interpreter's start is a fifth of what a run waits for. The child has nothing to read.
     """
     pipes = [os.pipe() for _ in range(2)]
     for _, write in pipes:
         with suppress(OSError):  # a larger pipe is faster, and no more than that
             fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-    actions: list[tuple[object, ...]] = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
-    actions += [(os.POSIX_SPAWN_DUP2, write, number) for number, (_, write) in enumerate(pipes, 1)]
-    pythons_own = [signal.SIGPIPE, signal.SIGXFSZ]  # ignored by this process
-    pid = os.posix_spawn(command[0], list(command), environment, file_actions=actions, setsigdef=pythons_own)
+    pid = os.fork()
+    if not pid:
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for number, fd in enumerate((nothing, pipes[0][1], pipes[1][1])):
+            os.dup2(fd, number)
+        for fd in (nothing, *pipes[0], *pipes[1]):
+            os.close(fd)
+        return 0, []
     for read, write in pipes:
         os.close(write)
         os.set_blocking(read, False)
@@ -91,15 +97,28 @@ def _write_exit(out: Path, status: int, used: resource.struct_rusage) -> None:
 
 
 def main() -> int:
-    """Confine, run the strategy's host, return the code to leave with: the child's, or 128 + its signal."""
+    """Confine, run the strategy's host, return the code to leave with: the child's, or 128 + its signal.
+
+    The environment is the policy's and nothing else, from the interpreter's start on: PYTHONHASHSEED must hold in it.
+    Where a cluster has added to it, this starts again.
+    """
     rules = policy.load()
+    if {name: value for name, value in os.environ.items() if name != _COERCED} != rules.environment:
+        os.execve(sys.executable, sys.orig_argv, rules.environment)  # noqa: S606 - itself
     try:
         confine(rules)
     except (OSError, KeyError, ValueError) as error:
         print(f"cannot confine the strategy: {error}", file=sys.stderr)  # noqa: T201
         return EXIT_NOT_CONFINED
-    code = os.waitstatus_to_exitcode(run(HOST, rules.environment, Path(contract.OUT)))
+    code = os.waitstatus_to_exitcode(run(_host, Path(contract.OUT)))
     return code if code >= 0 else 128 - code
+
+
+def _host() -> int:
+    # Not before: what the host imports is the strategy's to change, and none of it is the launcher's.
+    from sandbox import runner  # noqa: PLC0415
+
+    return runner.main([])
 
 
 if __name__ == "__main__":

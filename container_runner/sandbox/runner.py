@@ -1,7 +1,7 @@
 """The host of a strategy, in the strategy's process: loads it, hands it bars, hands its decisions out.
 
-Started by the launcher. All of it is as untrusted as the strategy, which can patch anything here: the sidecar believes
-nothing but the bytes of the decisions.
+The launcher's child, or started anew for a replay. All of it is as untrusted as the strategy, which can patch anything
+here: the sidecar believes nothing but the bytes of the decisions.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from tapedeck.bars import Array, Bars
 from tapedeck.decisions import as_decisions
 from tapedeck.run import Run
 
+# -s -P is -I without -E: the environment is the policy's, whole and ours, and PYTHONHASHSEED must hold in it.
+AGAIN = [sys.executable, "-s", "-P", "-B", "-u", "-m", "sandbox.runner"]
 _RESERVE_BYTES = 4 << 20  # given back when the strategy has used up its memory: to say where takes some
 
 
@@ -144,7 +146,7 @@ def main(folders: list[str]) -> int:
         host.play()
         if exchange.wait_for_replay():
             source.forget()
-            os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - itself, so that nothing seen is remembered
+            os.execv(sys.executable, [*AGAIN, *folders])  # noqa: S606 - so that nothing seen is remembered
     except StoppedError:
         return 0
     except BaseException as error:  # noqa: BLE001 - whatever the user's code raises is its result

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -112,8 +113,19 @@ def images(assembly: Assembly, wires: Wires, venvs: Path) -> dict[str, dict[str,
             venv = venvs / image.target
             if not venv.exists():
                 raise DeployError(f"{function.path}: no environment {venv} for the image {value}: run `make setup`")
+            _compile(image.directory, venv / "bin" / "python")
             found[value] = {"target": image.target, "code": str(image.directory), "venv": str(venv)}
     return found
+
+
+def _compile(code: Path, python: Path) -> None:
+    """Compile an image's code once, as the image's build does: no pod can, for it cannot write there.
+
+    The folder's name is the digest of what it holds, so the sources need not be looked at again.
+    """
+    if not (code / "__pycache__").exists():
+        command = [str(python), "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(code)]
+        subprocess.run(command, check=True, timeout=120)
 
 
 def host_paths(documents: list[dict[str, Any]]) -> Iterator[str]:

@@ -146,7 +146,7 @@ def _strategy(settings: ClusterSettings, policy: Policy) -> dict[str, Any]:
     return {
         "name": "strategy",
         "image": settings.strategy_image,
-        "command": ["/opt/venv/bin/python", "-I", "-B", "-u", "-m", "sandbox.launcher"],
+        "command": ["/opt/venv/bin/python", "-s", "-P", "-B", "-u", "-m", "sandbox.launcher"],
         "env": [{"name": k, "value": v} for k, v in policy.environment.items()],
         "resources": _resources(policy.strategy.cpu_milli, policy.strategy.memory_mib),
         "securityContext": _security(policy.strategy.uid),

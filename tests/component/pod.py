@@ -52,9 +52,8 @@ WHOLE = [(START, END)]
 
 # The launcher without its confinement, which needs its own container.
 _LAUNCH = """
-import sys; from pathlib import Path; from sandbox import launcher
-launcher.run([sys.executable, "-s", "-P", "-B", "-u", "-m", "sandbox.runner", sys.argv[1], sys.argv[2]],
-             {"PYTHONPATH": sys.argv[3], "PYTHONHASHSEED": "0", "PATH": ""}, Path(sys.argv[2]))
+import sys; from pathlib import Path; from sandbox import launcher, runner
+launcher.run(lambda: runner.main(sys.argv[1:]), Path(sys.argv[2]))
 """
 
 
@@ -164,8 +163,8 @@ class Pod:
     def start_strategy(self) -> None:
         """Start the strategy's side as a process."""
         self.process = subprocess.Popen(
-            [sys.executable, "-B", "-c", _LAUNCH, str(self.inside), str(self.out), str(CODE)],
-            env={"PYTHONPATH": str(CODE), "PATH": os.environ["PATH"]},
+            [sys.executable, "-s", "-P", "-B", "-u", "-c", _LAUNCH, str(self.inside), str(self.out)],
+            env={"PYTHONPATH": str(CODE), "PYTHONHASHSEED": "0", "PATH": ""},
             start_new_session=True,
         )
 

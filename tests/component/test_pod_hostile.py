@@ -116,7 +116,7 @@ def test_what_is_not_expected_changes_nothing(
 
 def test_infinite_weights_are_named_with_bar_and_symbol(pod: Pod, market: tuple[Path, Snapshot]) -> None:
     code = attack(
-        "sys.modules['__main__'].as_decisions = lambda value, *_: value",
+        "sys.modules['sandbox.runner'].as_decisions = lambda value, *_: value",
         "if index == 1:",
         "    w = bars.close * 0",
         "    w[2, 1] = float('inf')",

@@ -55,7 +55,7 @@ SIDECAR = {
 STRATEGY = {
     "name": "strategy",
     "image": "registry.example/strategy:1",
-    "command": ["/opt/venv/bin/python", "-I", "-B", "-u", "-m", "sandbox.launcher"],
+    "command": ["/opt/venv/bin/python", "-s", "-P", "-B", "-u", "-m", "sandbox.launcher"],
     "env": [{"name": k, "value": v} for k, v in policy.load().environment.items()],
     "resources": {
         "requests": {"cpu": "1500m", "memory": "3072Mi"},

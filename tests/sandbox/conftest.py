@@ -67,13 +67,15 @@ logs = {stream: text[-100_000:] for stream, text in logs.items()}
 print(json.dumps({**logs, "exit": exit, "canary": (IN / "canary").read_text(), "own": own}), flush=True)
 """
 
-# Stands where the strategy's host stands: the launcher starts it, confined.
+# Stands where the strategy's host stands: the launcher forks it off, confined.
 RUNNER = """
 import time
 from pathlib import Path
-code = Path("/exchange/in/code.py")
-while not code.exists(): time.sleep(0.002)
-exec(compile(code.read_text(), "code.py", "exec"), {"__name__": "__main__"})
+def main(folders):
+    code = Path("/exchange/in/code.py")
+    while not code.exists(): time.sleep(0.002)
+    exec(compile(code.read_text(), "code.py", "exec"), {"__name__": "__main__"})
+    return 0
 """
 
 

@@ -48,6 +48,7 @@ import numpy, pyarrow.parquet, _ssl
 from tapedeck import compiled
 facts["compiled"] = compiled.library() is not None
 facts["sum"] = float(numpy.arange(4.0).sum())
+facts["loader"] = type(numpy.__spec__.loader).__name__
 print(json.dumps(facts))
 print("to stderr", file=sys.stderr)
 sys.exit(7)
@@ -80,6 +81,7 @@ def test_the_strategys_environment_is_the_policys_and_holds(facts: dict[str, Any
     assert facts["hash"] == 4644417185603328019  # PYTHONHASHSEED=0 is obeyed
     assert facts["isolated"][:2] == [True, 1]
     assert facts["sum"] == 6.0
+    assert facts["loader"] == "_Packed", "imported out of the environment's pack, not file by file"
 
 
 def test_the_strategys_engine_is_the_compiled_one(facts: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ def test_the_strategys_bundle_is_exactly_this() -> None:
         "process": {
             "terminal": False,
             "user": {"uid": 65532, "gid": 65532, "additionalGids": []},
-            "args": ["/opt/venv/bin/python", "-I", "-B", "-u", "-m", "sandbox.launcher"],
+            "args": ["/opt/venv/bin/python", "-s", "-P", "-B", "-u", "-m", "sandbox.launcher"],
             "env": [
                 "PATH=/opt/venv/bin",
                 "HOME=/tmp",

@@ -13,13 +13,17 @@ from pathlib import Path
 import pytest
 
 import contract
+from sandbox import policy
 from sandbox.pump import Segments
 
 LAUNCH = """
 import json, resource, sys
 from pathlib import Path
 from sandbox import launcher
-status = launcher.run([sys.executable, "-c", sys.argv[1]], {"ONLY": "this"}, Path(sys.argv[2]))
+def play():
+    exec(sys.argv[1], {})
+    return 0
+status = launcher.run(play, Path(sys.argv[2]))
 used = resource.getrusage(resource.RUSAGE_SELF)
 peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM:"))
 print(json.dumps([status, peak, used.ru_utime + used.ru_stime]))
@@ -48,15 +52,37 @@ def log(out: Path, stream: str) -> bytes:
 
 
 def test_both_streams_and_the_exit_arrive_in_their_own_files(tmp_path: Path) -> None:
-    code = "import os, sys; print(sorted(os.environ)); print('bad', file=sys.stderr); sys.exit(3)"
+    code = "import sys; print(repr(sys.stdin.read())); print('bad', file=sys.stderr); sys.exit(3)"
     status = finish(start(code, tmp_path)).status
     assert os.waitstatus_to_exitcode(status) == 3
-    assert log(tmp_path, "stdout") in (b"['ONLY']\n", b"['LC_CTYPE', 'ONLY']\n")  # python coerces the C locale
+    assert log(tmp_path, "stdout") == b"''\n", "there is nothing to read"
     assert log(tmp_path, "stderr") == b"bad\n"
     magic, *said = contract.EXIT.unpack((tmp_path / "exit.bin").read_bytes())
     assert (magic, said[0]) == (contract.EXIT_MAGIC, status)
     assert said[1] > 1 << 20 and said[2] > 0, "peak bytes and CPU microseconds of the child"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["exit.bin", "log-stderr-000000.bin", "log-stdout-000000.bin"]
+
+
+def test_a_child_that_raises_says_so_and_ends_with_1(tmp_path: Path) -> None:
+    status = finish(start("raise ValueError('here')", tmp_path)).status
+    assert os.waitstatus_to_exitcode(status) == 1
+    assert log(tmp_path, "stderr").endswith(b"ValueError: here\n")
+
+
+def test_an_environment_with_more_than_the_policys_is_left_behind_by_a_new_start() -> None:
+    shown = "import json, os, sys; print(json.dumps([dict(os.environ), hash('a')])); sys.exit(0)"
+    code = f"import os, sys; sys.path[:0] = {sys.path!r}\nfrom sandbox import launcher, policy\n"
+    code += f"sys.orig_argv = [sys.executable, '-c', {shown!r}]\nlauncher.main()"
+    wide = {**policy.load().environment, "KUBERNETES_SERVICE_HOST": "10.0.0.1", "PYTHONHASHSEED": "7"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=wide, capture_output=True, text=True, check=True, timeout=30
+    )
+    seen, hashed = json.loads(done.stdout)
+    assert seen == policy.load().environment
+    again = subprocess.run(
+        [sys.executable, "-c", shown], env=seen, capture_output=True, text=True, check=True, timeout=30
+    )
+    assert json.loads(again.stdout)[1] == hashed, "strings hash alike in every run"
 
 
 def test_a_line_shows_while_the_child_still_runs_and_sigterm_reaches_it(tmp_path: Path) -> None:

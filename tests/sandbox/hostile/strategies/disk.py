@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 from report import attempt
@@ -9,6 +10,7 @@ from report import attempt
 from tapedeck import Strategy
 
 MIB = 1 << 20
+SAID_S = 0.5  # until what was printed is out of the launcher: into a full folder it cannot be written
 
 
 class Disk(Strategy):
@@ -34,6 +36,7 @@ class Disk(Strategy):
 
     @staticmethod
     def huge(folder):
+        time.sleep(SAID_S)
         path = folder / "huge"
         try:
             with path.open("wb", buffering=0) as file:
@@ -44,6 +47,7 @@ class Disk(Strategy):
 
     @staticmethod
     def fill(folder):
+        time.sleep(SAID_S)
         inside, block = folder / "fill", bytes(16 * MIB)
         inside.mkdir()
         try:

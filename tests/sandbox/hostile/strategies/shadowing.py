@@ -7,7 +7,7 @@ from pathlib import Path
 
 from report import attempt
 
-from sandbox.launcher import HOST
+from sandbox.runner import AGAIN
 from tapedeck import Strategy
 
 PLANTED = ("numpy", "json", "random", "sitecustomize", "usercustomize", "tapedeck", "contract", "sandbox")
@@ -26,7 +26,7 @@ class Shadowing(Strategy):
             Path(place).mkdir(parents=True, exist_ok=True)
             for name in PLANTED:
                 (Path(place) / f"{name}.py").write_text(f"__file__ = '/tmp/{name}.py'\ndef dumps(x): return str(x)\n")
-        flags = HOST[1 : HOST.index("-m")]
+        flags = AGAIN[1 : AGAIN.index("-m")]
         attempt("shadow modules of the platform's own interpreter", lambda: self.start(flags))
         attempt("shadow modules of a plain interpreter", lambda: self.start(["-B"]))
         return bars.close * 0
