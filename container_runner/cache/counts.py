@@ -8,16 +8,17 @@ from threading import Lock
 
 @dataclass
 class Counts:
-    """Months by how they were had, bytes fetched, files that left; `add` may be called from several threads."""
+    """How years and months were had, bytes fetched, files that left; `add` may be called from several threads."""
 
     requests: int = 0
     refused: int = 0  # requests that were not answered
-    hits: int = 0  # months that were there decoded
-    decoded: int = 0  # months that were there encoded
+    hits: int = 0  # years that were there
+    made: int = 0  # years that were decoded and written
+    decoded: int = 0  # months of them that were there encoded
     fetched: int = 0  # months that S3 gave
-    absent: int = 0  # months that could not be given: gone, late, damaged, no room
+    absent: int = 0  # years that could not be given: gone, late, damaged, no room
     fetched_bytes: int = 0
-    failed: int = 0  # months that S3 did not give
+    failed: int = 0  # years of which S3 did not give a month
     evicted: int = 0  # files that left for others
     corrupt: int = 0  # files and bodies that were not what they should be
     full: int = 0  # files that could not be written

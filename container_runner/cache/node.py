@@ -1,106 +1,103 @@
-"""The daemon's work: make the months that a sidecar asks for present, each fetched and decoded once on the node."""
+"""The daemon's work: make the years that a sidecar asks for present, each fetched and decoded once on the node."""
 
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Event, Lock
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import lru_cache
+from threading import Lock
 
 from cache import encoded
-from cache.ask import Ask, Asked
+from cache.ask import Asked, AskedYear, Bring, Held
 from cache.counts import Counts
 from cache.tiers import Tiers
-from tapedeck.market import encoding, mapped
+from tapedeck.market import block as blocks
+from tapedeck.market import calendar as calendars
+from tapedeck.market import encoding, gridded, layout, years
+from tapedeck.market.calendar import Grid
+from tapedeck.market.encoding import Month
 from tapedeck.market.errors import EncodingError
+from tapedeck.market.filling import Filling
 from tapedeck.market.store import ObjectStore
 
 THREADS = 16  # that wait for S3
-_AHEAD = 2 * THREADS  # bodies of one request that may wait in memory to be decoded
+_AT_ONCE = 2  # years in the making: one is fetched while the other one is decoded
+_WAITING = 4096  # years that wait to be made; more are left to who asks
 
 
 class Node:
-    """Answers `present` from several threads; `close` ends what it waits for."""
+    """Answers `held` and `bring` from several threads; `close` ends what it does."""
 
     def __init__(self, store: ObjectStore, tiers: Tiers, counts: Counts) -> None:
         self._store, self._tiers, self._counts = store, tiers, counts
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="get")
+        self._makers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="make")
         self._decoding = Lock()  # one thread decodes: more would only hand the interpreter to and fro
-        self._coming: dict[str, Event] = {}
+        self._coming: dict[str, Future[None]] = {}
         self._lock = Lock()
 
-    def present(self, ask: Ask) -> list[bool]:
-        """Return, for each month asked for, whether its decoded file is there now; takes no longer than asked."""
+    def held(self, ask: Held) -> list[bool]:
+        """Return, for each name asked for, whether its file is there."""
+        for name in ask.doubt:
+            self._tiers.decoded.doubt(name)
+        there = [self._tiers.decoded.use(name) for name in ask.names]
+        self._counts.add(requests=1, hits=sum(there))
+        return there
+
+    def bring(self, ask: Bring) -> list[bool]:
+        """Have the years made, if they are not there; return which are there now, after as long as asked at most.
+
+        What was not made in time is made all the same, for the next one who asks.
+        """
         deadline = time.monotonic() + ask.wait_s
-        for digest in ask.doubt:
-            self._tiers.decoded.doubt(digest)
-        there = {month.digest: self._tiers.decoded.use(month.digest) for month in ask.months}
-        hits = sum(there.values())
-        mine, others = self._claim([month for month in ask.months if not there[month.digest]])
-        try:
-            for month, body, known in self._bodies(mine, deadline):
-                there[month.digest] = self._enter(month.digest, body, known=known)
-                self._release([month])
-        finally:
-            self._release(mine)
-        for digest, coming in others.items():
-            if coming.wait(max(0.0, deadline - time.monotonic())):
-                there[digest] = self._tiers.decoded.use(digest)
-                hits += there[digest]
-        self._counts.add(requests=1, hits=hits, absent=sum(not found for found in there.values()))
-        return [there[month.digest] for month in ask.months]
+        coming = [self._start(year) for year in ask.years if not self._tiers.decoded.use(year.name)]
+        wait([future for future in coming if future], max(0.0, deadline - time.monotonic()))
+        there = [self._tiers.decoded.use(year.name) for year in ask.years]
+        self._counts.add(requests=1, absent=there.count(False))
+        return there
 
     def close(self) -> None:
-        """Fetch nothing more."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Fetch and make nothing more."""
+        for pool in (self._makers, self._pool):
+            pool.shutdown(wait=False, cancel_futures=True)
 
-    def _claim(self, months: Sequence[Asked]) -> tuple[list[Asked], dict[str, Event]]:
-        """Return which of the months are this request's to fetch, and the events of those that another one fetches."""
-        mine: list[Asked] = []
-        others: dict[str, Event] = {}
+    def _start(self, year: AskedYear) -> Future[None] | None:
+        """Return the making of a year, begun now or by somebody else before."""
         with self._lock:
-            for month in months:
-                if any(month.digest == own.digest for own in mine):
-                    continue
-                if month.digest in self._coming:
-                    others[month.digest] = self._coming[month.digest]
-                else:
-                    self._coming[month.digest] = Event()
-                    mine.append(month)
-        return mine, others
+            if year.name not in self._coming and len(self._coming) < _WAITING:
+                self._coming[year.name] = self._makers.submit(self._make, year)
+            return self._coming.get(year.name)
 
-    def _release(self, months: Sequence[Asked]) -> None:
-        with self._lock:
-            for month in months:
-                coming = self._coming.pop(month.digest, None)
-                if coming:
-                    coming.set()
-
-    def _bodies(self, months: Sequence[Asked], deadline: float) -> Iterator[tuple[Asked, bytes, bool]]:
-        """Yield month, bytes and whether they were here encoded, read ahead; what fails or is late is left out."""
-        waiting: deque[tuple[Asked, Future[tuple[bytes, bool]]]] = deque()
-        rest = deque(months)
+    def _make(self, year: AskedYear) -> None:
+        """Fetch, check, decode and write a year; what fails is the sidecar's to read from S3 and to name."""
         try:
-            while waiting or rest:
-                while rest and len(waiting) < _AHEAD:
-                    month = rest.popleft()
-                    waiting.append((month, self._pool.submit(self._body, month)))
-                month, future = waiting.popleft()
-                try:
-                    body, known = future.result(max(0.0, deadline - time.monotonic()))
-                except TimeoutError:
-                    future.cancel()
-                    return
-                except Exception:  # noqa: BLE001 - whatever it is, the sidecar asks S3 itself and names it
-                    self._counts.add(failed=1)
-                else:
-                    yield month, body, known
+            months = list(self._months(year.months))
+            with self._decoding:
+                body = _file(year, months)
+            self._counts.add(made=self._tiers.keep(self._tiers.decoded, year.name, body))
+        except EncodingError:
+            self._counts.add(corrupt=1)
+        except Exception:  # noqa: BLE001 - whatever it is
+            self._counts.add(failed=1)
         finally:
-            for _, future in waiting:
+            with self._lock:
+                self._coming.pop(year.name, None)
+
+    def _months(self, asked: Sequence[Asked]) -> Iterator[Month]:
+        bodies = [self._pool.submit(self._body, month) for month in asked]
+        try:
+            for month, future in zip(asked, bodies, strict=True):
+                body, known = future.result()
+                with self._decoding:
+                    entered = self._enter(month.digest, body, known=known)
+                yield entered
+        finally:
+            for future in bodies:
                 future.cancel()
 
     def _body(self, month: Asked) -> tuple[bytes, bool]:
+        """Return a month's bytes, and whether they were here."""
         if self._tiers.encoded.use(month.digest):
             try:
                 return encoded.read(self._tiers.encoded.path(month.digest)), True
@@ -111,19 +108,36 @@ class Node:
         self._counts.add(fetched=1, fetched_bytes=len(body))
         return body, False
 
-    def _enter(self, digest: str, body: bytes, *, known: bool) -> bool:
-        """Check and decode a month, write both files; say whether the decoded one is there."""
-        with self._decoding:
-            try:
-                month = encoding.decode(body)
-                if encoding.digest(month) != digest:
-                    raise EncodingError("the content does not have its digest")
-            except EncodingError:
-                self._counts.add(corrupt=1)
-                self._tiers.encoded.remove(digest)
-                return False
-            if known:
-                self._counts.add(decoded=1)
-            else:
-                self._tiers.keep(self._tiers.encoded, digest, encoded.to_bytes(body))
-            return self._tiers.keep(self._tiers.decoded, digest, mapped.to_bytes(month, digest))
+    def _enter(self, digest: str, body: bytes, *, known: bool) -> Month:
+        """Decode and check a month, keep its bytes. Raises EncodingError."""
+        try:
+            month = encoding.decode(body)
+            if encoding.digest(month) != digest:
+                raise EncodingError("the content does not have its digest")
+        except EncodingError:
+            self._tiers.encoded.remove(digest)
+            raise
+        if known:
+            self._counts.add(decoded=1)
+        else:
+            self._tiers.keep(self._tiers.encoded, digest, encoded.to_bytes(body))
+        return month
+
+
+def _file(year: AskedYear, months: Sequence[Month]) -> bytes:
+    """Return the months on their grid. Raises EncodingError for a bar that is not on it."""
+    grid = _grid(year.dataset, *(year.months[at].month for at in (0, -1)))
+    block = blocks.empty(grid, [year.symbol], gridded.FIELDS)
+    filling = Filling(block)
+    for month in months:
+        ts = month.columns["ts"]
+        if len(ts) and not (block.ts[0] <= ts[0] and ts[-1] <= block.ts[-1] and filling.take(0, month)):
+            raise EncodingError("has a bar that is not on the grid")
+    filling.finish()
+    return gridded.to_bytes(year.name, {name: values[:, 0] for name, values in block.fields.items()})
+
+
+@lru_cache(maxsize=64)  # the same for all symbols
+def _grid(dataset: str, first: str, last: str) -> Grid:
+    known = layout.parse_dataset(dataset)
+    return calendars.get(known.calendar).grid(known.bar, *years.span(dataset, [first, last]))

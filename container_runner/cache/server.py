@@ -1,4 +1,4 @@
-"""The daemon's HTTP: `POST /v1/months` for sidecars, `GET /metrics` for operators."""
+"""The daemon's HTTP: `POST /v1/held` and `POST /v1/years` for sidecars, `GET /metrics` for operators."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from socket import socket
 from threading import BoundedSemaphore
 from typing import Any
 
-from cache.ask import BODY_BYTES, AskError, parse
+from cache.ask import BODY_BYTES, AskError, parse_bring, parse_held
 from cache.counts import Counts
 from cache.node import Node
 from cache.tiers import Tiers
@@ -80,19 +80,20 @@ class Handler(BaseHTTPRequestHandler):
             self._refuse(404, "no such path")
 
     def do_POST(self) -> None:
-        """Answer which of the months asked for are there: one boolean each, in their order."""
+        """Answer which of the files asked for are there: one boolean each, in their order."""
         length = self.headers.get("Content-Length", "")
-        if self.path != "/v1/months":
+        if self.path not in ("/v1/held", "/v1/years"):
             self._refuse(404, "no such path")
         elif not (length.isascii() and length.isdigit()) or int(length) > BODY_BYTES:
             self._refuse(413, f"a body of at most {BODY_BYTES} bytes with its length is expected")
         else:
+            body, node = self.rfile.read(int(length)), self.server.node
             try:
-                ask = parse(self.rfile.read(int(length)))
+                held = node.held(parse_held(body)) if self.path == "/v1/held" else node.bring(parse_bring(body))
             except AskError as error:
                 self._refuse(400, str(error))
             else:
-                self._answer(200, {"present": self.server.node.present(ask)})
+                self._answer(200, {"held": held})
 
     def log_message(self, format: str, *args: object) -> None:
         """Log no single request: the counts say what is to be said."""

@@ -106,7 +106,7 @@ class Shelf:
         self._add(digest, len(body))
 
     def remove(self, digest: str) -> None:
-        """Let a file go; who has it mapped keeps it until it is done."""
+        """Let a file go; who has it open keeps it until it is done."""
         with self._lock:
             self._held -= self._sizes.pop(digest, 0)
             self._unchecked.discard(digest)

@@ -1,8 +1,8 @@
-"""The two tiers and the room they share: encoded months as S3 has them, decoded ones for sidecars to map.
+"""The two tiers and the room they share: encoded months as S3 has them, decoded years for sidecars to read.
 
-A decoded month takes nine times the bytes of an encoded one, so the encoded tier keeps a month long after its decoded
-form had to go: up to a quarter of the room is its own. Past the limit, 80 % of the quota or of the disk, the least
-recently used file of the tier that is over its share leaves first.
+Decoded bars take eight times the bytes of encoded ones, so the encoded tier keeps a month long after the year that was
+made of it had to go: up to a quarter of the room is its own. Past the limit, 80 % of the quota or of the disk, the
+least recently used file of the tier that is over its share leaves first.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from threading import Event, Lock
 from cache import encoded
 from cache.counts import Counts
 from cache.shelf import Shelf
-from tapedeck.market import mapped
+from tapedeck.market import gridded
 
 FILL = 0.8
 _ENCODED_SHARE = 0.25
@@ -28,7 +28,7 @@ class Tiers:
     def __init__(self, folder: Path, quota: int | None, counts: Counts) -> None:
         self._folder, self._quota, self._counts = folder, quota, counts
         self.encoded = Shelf(folder, encoded.name, encoded.check, counts)
-        self.decoded = Shelf(folder, mapped.name, mapped.check, counts)
+        self.decoded = Shelf(folder, gridded.path, gridded.check, counts)
         self._room = Lock()
 
     def load(self) -> None:

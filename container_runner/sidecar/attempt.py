@@ -25,8 +25,8 @@ from sidecar.watch import ProcessEndedError, VanishedError, Watch
 from tapedeck.audit import Record
 from tapedeck.market.calendar import from_day_number
 from tapedeck.market.errors import MarketError
-from tapedeck.market.months import Near
 from tapedeck.market.store import ObjectStore
+from tapedeck.market.years import Near
 
 END_WITHIN_S = 30.0  # how long the strategy's process may take to leave after its last decision
 LEAVE_WITHIN_S = 10.0  # and after a failure; then whoever watches the pod ends it

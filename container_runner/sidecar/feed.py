@@ -20,13 +20,14 @@ from sandbox.policy import Policy
 from sidecar import limits
 from sidecar.chunks import Column
 from tapedeck.engine.state import actions as engine_actions
-from tapedeck.market import adjust, months, reader
+from tapedeck.market import adjust, reader
 from tapedeck.market import calendar as calendars
 from tapedeck.market import snapshot as snapshots
 from tapedeck.market.actions import Dividend, Split
 from tapedeck.market.block import Block
 from tapedeck.market.calendar import day_number
 from tapedeck.market.store import ObjectStore
+from tapedeck.market.years import Near
 
 Array = NDArray[np.float64]
 
@@ -45,11 +46,12 @@ class Handout:
 class Feed:
     """Bars of one run. Errors of reading are `tapedeck.market.errors.MarketError`."""
 
-    def __init__(self, store: ObjectStore, manifest: contract.RunManifest, near: months.Near | None = None) -> None:
+    def __init__(self, store: ObjectStore, manifest: contract.RunManifest, near: Near | None = None) -> None:
         self._store = store
         self._near = near
         self._manifest = manifest
         self._chunks = [(date.fromisoformat(a), date.fromisoformat(b)) for a, b in manifest["chunks"]]
+        self._within = self._chunks[0][0], self._chunks[-1][1]  # what the node's cache is to have of each symbol
         self._anchor = date.fromisoformat(manifest["start"])
         self._snapshot = snapshots.load(store, manifest["dataset"], manifest["snapshot"])
         leaves = self._snapshot.leaves(manifest["symbols"]).values()
@@ -111,11 +113,11 @@ class Feed:
 
     def _own(self, index: int) -> Block:
         first, last = self._chunks[index]
-        return self._read(contract.FIELDS, first, last)
+        return self._read(contract.FIELDS, first, last, within=self._within)
 
-    def _read(self, fields: Sequence[str], first: date, last: date) -> Block:
-        symbols = self._manifest["symbols"]
-        return reader.read_block(self._store, self._snapshot, symbols, fields, first, last, near=self._near)
+    def _read(self, fields: Sequence[str], first: date, last: date, within: tuple[date, date] | None = None) -> Block:
+        asked = self._store, self._snapshot, self._manifest["symbols"], fields, first, last
+        return reader.read_block(*asked, near=self._near, within=within)
 
     def _history(self, lookback: int) -> Block:
         first = self._chunks[0][0]
@@ -123,7 +125,8 @@ class Feed:
         begin = reader.history_start(self._snapshot, symbols, first, lookback) if lookback else first
         if self._manifest["adjust"] == "total":
             last = self._chunks[-1][1]
-            self._closes = reader.dividend_closes(self._store, self._snapshot, symbols, begin, last, near=self._near)
+            asked = self._store, self._snapshot, symbols, begin, last
+            self._closes = reader.dividend_closes(*asked, near=self._near, within=self._within)
         # from `first` to the day before it: an empty block of the right form
         before = first - timedelta(days=1)
         read = self._read(fields, begin, before)

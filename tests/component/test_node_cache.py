@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ from cache.shelf import Shelf
 from cache.tiers import Tiers
 from sidecar.near import NodeCache
 from tapedeck.market import calendar as calendars
-from tapedeck.market import encoding, layout, mapped, months, publish, reader
+from tapedeck.market import encoding, gridded, layout, months, publish, reader, years
 from tapedeck.market.block import Block
 from tapedeck.market.encoding import COLUMNS, Month
 from tapedeck.market.errors import DataError
@@ -44,7 +45,7 @@ from tapedeck.market.store import FolderStore
 DATASET = layout.parse_dataset("crypto-1m")
 CALENDAR = calendars.get("24/7")
 SYMBOLS = ["BTC", "ETH"]
-FIRST, LAST = date(2021, 1, 30), date(2021, 2, 2)  # a month's file is big enough to be mapped
+FIRST, LAST = date(2021, 1, 30), date(2021, 2, 2)
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +87,7 @@ class Market:
         self.direct = self.read(None)
         self.store.gets = 0
 
-    def read(self, near: months.Near | None) -> Block:
+    def read(self, near: years.Near | None) -> Block:
         return reader.read_block(self.store, self.snapshot, SYMBOLS, COLUMNS[1:], FIRST, LAST, near=near)
 
     def reads_right(self, near: NodeCache) -> bool:
@@ -156,8 +157,8 @@ def test_the_second_read_hits_and_asks_s3_for_nothing(tmp_path: Path, market: Ma
         assert market.reads_right(near)
         assert market.store.gets == 4
         told = daemon.told()
-        assert (told["hits"], told["fetched"], told["absent"]) == (4, 4, 0)
-        assert told["decoded_files"] == told["encoded_files"] == 4
+        assert (told["hits"], told["made"], told["fetched"], told["absent"]) == (2, 2, 4, 0)
+        assert (told["decoded_files"], told["encoded_files"]) == (2, 4)
         assert told["fetched_bytes"] == told["encoded_bytes"] - 4 * 4  # a checksum each
 
 
@@ -175,12 +176,12 @@ def test_a_harmed_file_is_read_from_s3_and_found_at_the_next_use(tmp_path: Path,
         market.read(near)
         damage(daemon.decoded()[0], daemon.decoded()[1], harm)
         assert market.reads_right(near)
-        assert market.store.gets == 5  # the sidecar's own
+        assert market.store.gets == 6  # the sidecar's own
         assert market.reads_right(near)  # doubts: the daemon checks, throws away, makes it again
-        assert market.store.gets == 5  # from the encoded tier
+        assert market.store.gets == 6  # from the encoded tier
         told = daemon.told()
-        assert (told["corrupt"], told["decoded"]) == (1, 1)
-        mapped.check(daemon.decoded()[0], daemon.decoded()[0].name)
+        assert (told["corrupt"], told["decoded"]) == (1, 2)
+        gridded.check(daemon.decoded()[0], daemon.decoded()[0].name)
 
 
 def damage(path: Path, other: Path, how: str) -> None:
@@ -205,14 +206,13 @@ def test_what_was_harmed_before_the_start_goes_and_is_counted(tmp_path: Path, ma
     with running(folder, market.store) as daemon:
         market.read(daemon.near())
         damage(daemon.decoded()[0], daemon.decoded()[1], "flip")
-        damage(daemon.decoded()[2], daemon.decoded()[1], "truncate")
         harmed = sorted((folder / "encoded").rglob("??????*"))[1]
         damage(harmed, harmed, "flip")
-        (daemon.decoded()[3].parent / ".new-half").write_bytes(b"half")
+        (daemon.decoded()[1].parent / ".new-half").write_bytes(b"half")
     with running(folder, market.store) as daemon:
         daemon.tiers.check(threading.Event())
         told = daemon.told()
-        assert (told["corrupt"], told["decoded_files"], told["encoded_files"]) == (3, 2, 3)
+        assert (told["corrupt"], told["decoded_files"], told["encoded_files"]) == (2, 1, 3)
         assert not list(folder.rglob(".new-*"))
         assert market.reads_right(daemon.near())
 
@@ -227,7 +227,7 @@ def test_a_daemon_that_does_not_answer_is_asked_once(
         url = daemon.url if state != "no port" else "http://127.0.0.1"
         asked: list[int] = []
 
-        def present(_: object) -> list[bool]:
+        def held(_: object) -> list[bool]:
             asked.append(1)
             if state == "silent":
                 time.sleep(0.6)
@@ -235,7 +235,7 @@ def test_a_daemon_that_does_not_answer_is_asked_once(
                 raise OSError("broken")
             return [True] * (1 if state == "short" else 0)
 
-        monkeypatch.setattr(daemon.server.node, "present", present)
+        monkeypatch.setattr(daemon.server.node, "held", held)
         if state == "dead":
             daemon.server.socket.close()
         near = NodeCache(url, daemon.folder)
@@ -258,22 +258,38 @@ def test_a_daemon_that_comes_later_is_found(tmp_path: Path, market: Market) -> N
         assert daemon.told()["requests"] == 0  # the pause is not over
         near._not_before = 0.0
         assert market.reads_right(near)
-        assert daemon.told()["requests"] == 1
+        assert daemon.told()["made"] == 2
 
 
-def test_a_slow_s3_makes_the_daemon_answer_what_it_has(
+def test_a_slow_s3_makes_the_daemon_answer_what_it_has_and_make_the_rest_later(
     tmp_path: Path, market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sidecar.near._WAIT_MS", 200)
-    slow = Watched(market.store.root)
-    slow.before = lambda: time.sleep(1.0)
+    monkeypatch.setattr("sidecar.near._MOST_WAIT_MS", 50)
+    slow, let_go = Watched(market.store.root), threading.Event()
+    slow.before = lambda: (let_go.wait(20), None)[1]
+    with running(tmp_path / "cache", slow) as daemon:
+        assert market.reads_right(daemon.near())
+        assert market.store.gets == 4
+        assert daemon.told()["absent"] == 2
+        let_go.set()
+        while daemon.told()["made"] < 2:
+            time.sleep(0.01)
+        assert market.reads_right(daemon.near())
+        assert (market.store.gets, slow.gets) == (4, 4)
+
+
+def test_a_daemon_that_gives_nothing_three_times_is_not_asked_again(
+    tmp_path: Path, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sidecar.near._MOST_WAIT_MS", 1)
+    slow, let_go = Watched(market.store.root), threading.Event()
+    slow.before = lambda: (let_go.wait(20), None)[1]
     with running(tmp_path / "cache", slow) as daemon:
         near = daemon.near()
-        assert market.reads_right(near)
-        assert market.store.gets == 4
-        assert daemon.told()["absent"] == 4
-        assert market.reads_right(near)
-        assert daemon.told()["requests"] == 1  # of no use: not asked again
+        for _ in range(5):
+            assert market.reads_right(near)
+        assert daemon.told()["requests"] == 3 * 2
+        let_go.set()
 
 
 def test_a_damaged_object_is_the_sidecars_to_name(tmp_path: Path, market: Market) -> None:
@@ -298,21 +314,23 @@ def test_another_months_object_never_enters_under_a_digest_that_is_not_its_own(t
     market.store = Swapped(market.store.root)
     with running(tmp_path / "cache", market.store) as daemon, pytest.raises(DataError, match="ETH 2021-02"):
         market.read(daemon.near())
-    assert (daemon.counts.corrupt, len(daemon.decoded())) == (1, 3)
+    assert (daemon.counts.corrupt, len(daemon.decoded())) == (1, 1)
 
 
 def test_the_least_recently_used_leaves_at_80_percent(tmp_path: Path, market: Market) -> None:
-    with running(tmp_path / "cache", market.store, quota=5_000_000) as daemon:  # a decoded month takes 2 MB
+    with running(
+        tmp_path / "cache", market.store, quota=8_000_000
+    ) as daemon:  # a decoded year of two months takes 3.4 MB, an encoded month 1.2 MB
         near = daemon.near()
         for _ in range(2):
             assert market.reads_right(near)
         told = daemon.told()
         assert told["evicted"] > 0
-        assert told["encoded_bytes"] + told["decoded_bytes"] <= told["limit_bytes"] == 4_000_000
+        assert told["encoded_bytes"] + told["decoded_bytes"] <= told["limit_bytes"] == 6_400_000
         assert told["decoded_bytes"] == sum(path.stat().st_size for path in daemon.decoded())
 
 
-def test_a_month_that_does_not_fit_at_all_is_not_kept(tmp_path: Path, market: Market) -> None:
+def test_a_year_that_does_not_fit_at_all_is_not_kept(tmp_path: Path, market: Market) -> None:
     with running(tmp_path / "cache", market.store, quota=1_000_000) as daemon:
         assert market.reads_right(daemon.near())
         assert daemon.told()["full"] > 0
@@ -332,7 +350,8 @@ def test_a_disk_that_takes_nothing_costs_no_run(
         for _ in range(2):
             assert market.reads_right(near)
         told = daemon.told()
-        assert (told["full"], told["requests"]) == (8, 1)
+        assert told["full"] == 2 * 6  # four months and two years, twice: none was there the second time
+        assert not daemon.decoded()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small tmpfs")
@@ -346,7 +365,7 @@ def test_a_really_full_disk_is_survived(tmp_path: Path, market: Market) -> None:
                 assert market.reads_right(daemon.near())
             assert daemon.told()["evicted"] > 0
             for path in daemon.decoded():
-                mapped.check(path, path.name)
+                gridded.check(path, path.name)
         subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
         with running(folder, market.store, quota=None) as daemon:
             assert market.reads_right(daemon.near())
@@ -354,16 +373,21 @@ def test_a_really_full_disk_is_survived(tmp_path: Path, market: Market) -> None:
         subprocess.run(["umount", folder], check=True)
 
 
-def test_a_month_that_leaves_while_it_is_read_stays_whole(tmp_path: Path, market: Market) -> None:
+def test_a_year_that_leaves_while_it_is_read_is_read_whole_or_from_s3(tmp_path: Path, market: Market) -> None:
     with running(tmp_path / "cache", market.store) as daemon:
-        market.read(daemon.near())
-        path = daemon.decoded()[0]
-        held = mapped.read(path, path.name)
-        before = bytes(held.columns["close"])
-        while daemon.tiers.decoded.remove_oldest():
-            pass
-        assert not path.exists()
-        assert bytes(held.columns["close"]) == before
+        near, take = daemon.near(), gridded._fill
+        market.read(near)
+
+        def late(handle: int, values: Any, offset: int) -> None:
+            while daemon.tiers.decoded.remove_oldest():  # after the file was opened
+                pass
+            take(handle, values, offset)
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(gridded, "_fill", late)
+            assert market.reads_right(near)
+        assert not daemon.decoded()
+        assert market.store.gets == 4 + 2  # the second symbol's, which was gone before it was opened
 
 
 def test_a_daemon_killed_in_the_middle_leaves_whole_files_and_the_run_goes_on(tmp_path: Path, market: Market) -> None:
@@ -435,12 +459,13 @@ def test_a_harmed_encoded_file_is_fetched_again_before_any_parser_sees_it(
 ) -> None:
     with running(tmp_path / "cache", market.store) as daemon:
         market.read(daemon.near())
-        path = daemon.tiers.encoded.path(daemon.decoded()[0].name)
-        daemon.tiers.decoded.remove(path.name)
+        path = sorted((daemon.folder / "encoded").rglob("??????*"))[0]
+        while daemon.tiers.decoded.remove_oldest():
+            pass
         damage(path, path, harm)
         seen: list[int] = []
         decode = encoding.decode
         monkeypatch.setattr(encoding, "decode", lambda body: (seen.append(len(body)), decode(body))[1])
         assert market.reads_right(daemon.near())
-        assert seen == [path.stat().st_size - 4]
+        assert seen.count(path.stat().st_size - 4) == 1 and len(seen) == 4
         assert (daemon.told()["corrupt"], market.store.gets) == (1, 5)

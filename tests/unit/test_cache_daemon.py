@@ -1,10 +1,10 @@
-"""The cache daemon's parts: what it may be asked, how a decoded month lies in its file, who leaves first."""
+"""The cache daemon's parts: what it may be asked, how a decoded year lies in its file, who leaves first."""
 
 from __future__ import annotations
 
 import json
 import os
-from array import array
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -12,47 +12,79 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cache.ask import BODY_BYTES, MONTHS, Ask, Asked, AskError, parse
+from cache.ask import BODY_BYTES, NAMES, YEARS, Asked, AskedYear, AskError, Held, parse_bring, parse_held
 from cache.counts import Counts
 from cache.settings import Settings
 from cache.tiers import Tiers
-from tapedeck.market import encoding, mapped
-from tapedeck.market.encoding import COLUMNS, Month
+from sidecar import near
+from tapedeck.market import gridded, months, years
 from tapedeck.market.errors import EncodingError
+from tapedeck.market.gridded import FIELDS
+from tapedeck.market.leaf import Leaf, MonthRef
 
 DIGEST = "ab" * 32
-KEY = "equities-1m/BRK.B/2004/01.parquet"
+YEAR = ["equities-1m", "BRK.B", [["2004-01", "v1", DIGEST], ["2004-03", None, DIGEST]]]
 
 
 def body(**changes: object) -> bytes:
-    return json.dumps({"months": [[KEY, "v1", DIGEST]], "doubt": [], "wait_ms": 1000, **changes}).encode()
+    return json.dumps({"years": [YEAR], "wait_ms": 1000, **changes}).encode()
 
 
 def test_an_ask_names_months_by_key_version_and_digest() -> None:
-    assert parse(body(doubt=[DIGEST])) == Ask((Asked(KEY, "v1", DIGEST),), (DIGEST,), 1.0)
-    assert parse(body(months=[[KEY, None, DIGEST]])).months[0].version is None
-    assert len(body(months=[[f"equities-1m/{'A' * 32}/2004/01.parquet", "v" * 64, DIGEST]] * MONTHS)) < BODY_BYTES
+    [year] = parse_bring(body()).years
+    months = (
+        Asked("2004-01", "equities-1m/BRK.B/2004/01.parquet", "v1", DIGEST),
+        Asked("2004-03", "equities-1m/BRK.B/2004/03.parquet", None, DIGEST),
+    )
+    assert year == AskedYear("equities-1m", "BRK.B", months)
+    assert parse_held(json.dumps({"names": [DIGEST], "doubt": [DIGEST]}).encode()) == Held((DIGEST,), (DIGEST,))
+    largest = ["equities-1m", "A" * 32, [[f"2004-{month:02}", "v" * 64, DIGEST] for month in range(1, 13)]]
+    assert len(body(years=[largest] * near._YEARS)) < BODY_BYTES
+    assert len(json.dumps({"names": [DIGEST] * near._NAMES, "doubt": []})) < BODY_BYTES
+    assert (near._YEARS, near._NAMES) == (YEARS, NAMES)
+
+
+def test_the_sidecar_and_the_daemon_come_to_the_same_name() -> None:
+    [asked] = parse_bring(body()).years
+    day = date(2004, 1, 2)
+    refs = {month: MonthRef(DIGEST, 1, 2, 0, day, day) for month in ("2004-01", "2004-03")}
+    wanted = tuple(months.wanted("equities-1m", Leaf("BRK.B", refs), name) for name in refs)
+    assert years.Year("equities-1m", "BRK.B", wanted).name == asked.name
+    others = [
+        ["crypto-1m", *YEAR[1:]],
+        ["equities-1h", *YEAR[1:]],
+        [*YEAR[:2], YEAR[2][:1]],
+        [*YEAR[:2], [["2004-02", "v1", DIGEST], YEAR[2][1]]],
+        [*YEAR[:2], [["2004-01", "v1", "cd" * 32], YEAR[2][1]]],
+    ]
+    assert len({year.name for year in parse_bring(body(years=[YEAR, *others])).years}) == 6
 
 
 @pytest.mark.parametrize(
-    "key",
+    ("dataset", "symbol", "month"),
     [
-        "snapshots/equities-1m/latest.json",
-        "../equities-1m/A/2004/01.parquet",
-        "equities-1m/../2004/01.parquet",
-        "equities-1m/A/2004/13.parquet",
-        "equities-1m/A/2004/01.parquet\n",
-        "equities-1m/a/2004/01.parquet",
-        "bonds-1m/A/2004/01.parquet",
-        "equities-1m/A/B/2004/01.parquet",
-        "equities-1m/A/٢٠٠٤/01.parquet",
-        7,
-        None,
+        ("snapshots", "A", "2004-01"),
+        ("../equities-1m", "A", "2004-01"),
+        ("equities-1m", "..", "2004-01"),
+        ("equities-1m", "A", "2004-13"),
+        ("equities-1m", "A", "2004-01\n"),
+        ("equities-1m", "a", "2004-01"),
+        ("bonds-1m", "A", "2004-01"),
+        ("equities-1m", "A/B", "2004-01"),
+        ("equities-1m", "A", "٢٠٠٤-01"),
+        ("equities-1m", "A", "0000-01"),
+        ("equities-1m", "A", 7),
+        (None, "A", "2004-01"),
+        ("equities-1m", None, "2004-01"),
     ],
 )
-def test_a_key_that_is_no_months_is_refused(key: object) -> None:
+def test_what_is_no_symbols_year_is_refused(dataset: object, symbol: object, month: object) -> None:
     with pytest.raises(AskError):
-        parse(body(months=[[key, "v1", DIGEST]]))
+        parse_bring(body(years=[[dataset, symbol, [[month, "v1", DIGEST]]]]))
+
+
+def months_of(*found: object) -> bytes:
+    return body(years=[["equities-1m", "A", list(found)]])
 
 
 @pytest.mark.parametrize(
@@ -63,15 +95,18 @@ def test_a_key_that_is_no_months_is_refused(key: object) -> None:
         b"[" * 100_000,
         b"\xff",
         body(more=1),
-        body(months=None),
-        body(months=[[KEY, "v1"]]),
-        body(months=[[KEY, "v1", DIGEST]] * (MONTHS + 1)),
-        body(months=[[KEY, "v 1", DIGEST]]),
-        body(months=[[KEY, 1, DIGEST]]),
-        body(months=[[KEY, "v1", DIGEST.upper()]]),
-        body(months=[[KEY, "v1", "../../etc/passwd"]]),
-        body(doubt=["/etc/passwd"]),
-        body(doubt=[1]),
+        body(years=None),
+        body(years=[YEAR[:2]]),
+        body(years=[YEAR] * (YEARS + 1)),
+        months_of(),
+        months_of(["2004-01", "v1"]),
+        months_of(["2004-01", "v 1", DIGEST]),
+        months_of(["2004-01", 1, DIGEST]),
+        months_of(["2004-01", "v1", DIGEST.upper()]),
+        months_of(["2004-01", "v1", "../../etc/passwd"]),
+        months_of(["2004-02", "v1", DIGEST], ["2004-01", "v1", DIGEST]),
+        months_of(["2004-01", "v1", DIGEST], ["2004-01", "v1", DIGEST]),
+        months_of(["2004-12", "v1", DIGEST], ["2005-01", "v1", DIGEST]),
         body(wait_ms=0),
         body(wait_ms=True),
         body(wait_ms=1e3),
@@ -80,59 +115,93 @@ def test_a_key_that_is_no_months_is_refused(key: object) -> None:
 )
 def test_anything_else_is_refused(wrong: bytes) -> None:
     with pytest.raises(AskError):
-        parse(wrong)
+        parse_bring(wrong)
 
 
-def month(rows: int, seed: int = 1) -> Month:
-    numbers = np.random.default_rng(seed)
-    columns = {"ts": array("q", (np.arange(rows, dtype=np.int64) * 60_000_000).tobytes())}
-    columns |= {name: array("q", numbers.integers(1, 2**40, rows).tobytes()) for name in COLUMNS[1:]}
-    return Month(columns, 2, 0)
+@pytest.mark.parametrize(
+    "wrong", [{"names": ["x"], "doubt": []}, {"names": [], "doubt": ["/etc/passwd"]}, {"names": []}]
+)
+def test_a_name_that_is_no_digest_is_refused(wrong: object) -> None:
+    with pytest.raises(AskError):
+        parse_held(json.dumps(wrong).encode())
 
 
-@pytest.mark.parametrize("rows", [0, 1, 7, 8, 22, 8190])
-def test_a_month_is_read_as_it_was_written(tmp_path: Path, rows: int) -> None:
-    one = month(rows)
-    digest = encoding.digest(one)
-    path = tmp_path / "month"
-    path.write_bytes(mapped.to_bytes(one, digest))
-    assert path.stat().st_size % mapped.ALIGN == 0
-    read = mapped.read(path, digest)
-    assert {name: bytes(values) for name, values in read.columns.items()} == {
-        name: bytes(values) for name, values in one.columns.items()
-    }
-    assert (read.price_scale, read.volume_scale, len(read)) == (2, 0, rows)
-    assert set(mapped.read(path, digest, ["close"]).columns) == {"ts", "close"}
-    mapped.check(path, digest)
+def fields(bars: int) -> dict[str, np.ndarray]:
+    numbers = np.random.default_rng(1)
+    made = {name: numbers.random(bars) for name in FIELDS}
+    made["close"][::3] = np.nan
+    return made
 
 
-BODY = mapped.to_bytes(month(22), encoding.digest(month(22)))
+def read(path: Path, bars: int, begin: int, end: int, *names: str) -> dict[str, np.ndarray]:
+    into = {name: np.empty(end - begin) for name in names or FIELDS}
+    gridded.read(path, DIGEST, bars, begin, into)
+    return into
+
+
+@pytest.mark.parametrize("bars", [0, 1, 7, 511, 512, 513, 8190])
+def test_a_year_is_read_as_it_was_written(tmp_path: Path, bars: int) -> None:
+    path, made = tmp_path / "year", fields(bars)
+    path.write_bytes(gridded.to_bytes(DIGEST, made))
+    assert path.stat().st_size % gridded.ALIGN == 0
+    for begin, end in {(0, bars), (bars // 3, bars), (0, bars // 2), (bars // 3, bars // 2)}:
+        for name, values in read(path, bars, begin, end).items():
+            assert values.tobytes() == made[name][begin:end].tobytes()
+    table = np.empty((bars, 3), order="C")  # no column of it lies in one piece
+    gridded.read(path, DIGEST, bars, 0, {"close": table[:, 1]})
+    assert table[:, 1].tobytes() == made["close"].tobytes()
+    gridded.check(path, DIGEST)
+
+
+BARS = 700
+MADE = fields(BARS)
+BODY = gridded.to_bytes(DIGEST, MADE)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, len(BODY) - 1), st.integers(0, 7), st.integers(0, len(BODY) + 64))
 def test_a_flipped_bit_or_another_length_is_never_read_as_another_value(at: int, bit: int, length: int) -> None:
-    path = Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp") / f"tapedeck-month-{os.getpid()}"
-    digest = encoding.digest(month(22))
+    path = Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp") / f"tapedeck-year-{os.getpid()}"
     for harmed in (BODY[:at] + bytes([BODY[at] ^ 1 << bit]) + BODY[at + 1 :], BODY[:length].ljust(length, b"\0")):
         path.write_bytes(harmed)
         try:
-            read = mapped.read(path, digest)
+            found = read(path, BARS, 0, BARS)
         except EncodingError:
             continue
         finally:
             path.unlink()
-        assert bytes(read.columns["close"]) == bytes(month(22).columns["close"])  # only the padding differs
-        assert encoding.digest(read) == digest
+        assert all(found[name].tobytes() == MADE[name].tobytes() for name in FIELDS)  # only the padding differs
 
 
-def test_a_month_under_anothers_name_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "month"
+def test_a_page_in_anothers_place_is_found(tmp_path: Path) -> None:
+    path, page = tmp_path / "year", gridded.PAGE * 8
+    swapped = bytearray(gridded.to_bytes(DIGEST, fields(2048)))
+    start = len(swapped) - 5 * 2048 * 8
+    swapped[start : start + 2 * page] = swapped[start + page : start + 2 * page] + swapped[start : start + page]
+    path.write_bytes(swapped)
+    with pytest.raises(EncodingError, match="open"):
+        read(path, 2048, 0, 2048)
+    assert read(path, 2048, 1024, 2048)  # those pages are unharmed
+
+
+def test_a_year_under_anothers_name_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "year"
     path.write_bytes(BODY)
+    for name, bars in (("cd" * 32, BARS), (DIGEST, BARS + 1)):
+        with pytest.raises(EncodingError, match="another"):
+            gridded.read(path, name, bars, 0, {})
     with pytest.raises(EncodingError, match="another"):
-        mapped.read(path, DIGEST)
+        gridded.check(path, "cd" * 32)
     with pytest.raises(ValueError, match="no digest"):
-        mapped.name("../../x")
+        gridded.path("../../x")
+
+
+def test_damage_that_keeps_the_sums_is_found_at_the_daemons_start(tmp_path: Path) -> None:
+    path, harmed = tmp_path / "year", bytearray(BODY)
+    harmed[-64 * 8 : -63 * 8], harmed[-70 * 8 : -69 * 8] = BODY[-70 * 8 : -69 * 8], BODY[-64 * 8 : -63 * 8]
+    path.write_bytes(harmed)
+    with pytest.raises(EncodingError, match="digest"):
+        gridded.check(path, DIGEST)
 
 
 def digest(number: int) -> str:

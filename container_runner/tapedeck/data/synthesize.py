@@ -37,8 +37,10 @@ _ROOTS = {"1m": 197, "1h": 26, "1d": 10}  # ten times the root of a usual sessio
 _SPLITS = (2, 3, 4, 7, 10)
 
 
-def into(folder: Path, dataset: str, *, symbols: int, start: date, end: date, seed: int) -> Published:
-    """Add `symbols` symbols S0000, S0001, ... from `start` to `end` to the folder as a new snapshot.
+def into(folder: Path, dataset: str, *, symbols: int, start: date, end: date, seed: int, begin: int = 0) -> Published:
+    """Add symbols S0000, S0001, ... up to the number `symbols` from `start` to `end` to the folder as a new snapshot.
+
+    With `begin`, those from that number on: a symbol's bars are the same however many are made at once.
 
     Raises DatasetNameError, CalendarError, PublishConflictError.
     """
@@ -48,7 +50,7 @@ def into(folder: Path, dataset: str, *, symbols: int, start: date, end: date, se
     store = FolderStore(folder)
     held = snapshot.latest(store, dataset)
     base = snapshot.load(store, dataset, held) if held else None
-    made = (Maker(name, f"S{number:04}", start, end, seed) for number in range(symbols))
+    made = (Maker(name, f"S{number:04}", start, end, seed) for number in range(begin, symbols))
     changes = {maker.symbol: Change(_Made(maker), splits=maker.splits) for maker in made}
     return publish(store, name, base, changes)
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Protocol
 
 from tapedeck.market import encoding, layout
 from tapedeck.market.encoding import COLUMNS, Month
@@ -15,7 +14,7 @@ from tapedeck.market.leaf import Leaf, MonthRef, Place
 from tapedeck.market.store import ObjectStore, get_all
 
 KEEP_BYTES = 128 * 2**20
-_BATCH = 256  # months that something near is asked for at once
+_BATCH = 256  # months that are looked for in memory at once, and held there until they are used
 
 
 class MonthCache:
@@ -71,54 +70,22 @@ def wanted(dataset: str, leaf: Leaf, name: str) -> Wanted:
     return Wanted(leaf.symbol, name, key, leaf.months[name], place)
 
 
-class Near(Protocol):
-    """A place nearer than the store that may have months decoded: the node's cache. It is never wrong, often empty."""
-
-    def ask(self, months: Sequence[Wanted]) -> Sequence[bool]:
-        """Say which of the months are there, after bringing them there if that is quick."""
-        ...
-
-    def take(self, want: Wanted, columns: Collection[str]) -> Month | None:
-        """Return a month with `ts` and at least these columns; None when it is not there whole and unharmed."""
-        ...
-
-
-def load(
-    store: ObjectStore,
-    months: Sequence[Wanted],
-    cache: MonthCache = _CACHE,
-    *,
-    near: Near | None = None,
-    columns: Collection[str] = COLUMNS,
-) -> Iterator[tuple[Wanted, Month]]:
-    """Yield the months in order, each with at least `columns`, from `near` where it has them, else from the store.
+def load(store: ObjectStore, months: Sequence[Wanted], cache: MonthCache = _CACHE) -> Iterator[tuple[Wanted, Month]]:
+    """Yield the months in order.
 
     Raises DataError for a month that is gone, corrupt or not what the snapshot says.
     """
     for start in range(0, len(months), _BATCH):
-        yield from _load(store, months[start : start + _BATCH], near, columns, cache)
+        yield from _load(store, months[start : start + _BATCH], cache)
 
 
-def _load(
-    store: ObjectStore, months: Sequence[Wanted], near: Near | None, columns: Collection[str], cache: MonthCache
-) -> Iterator[tuple[Wanted, Month]]:
+def _load(store: ObjectStore, months: Sequence[Wanted], cache: MonthCache) -> Iterator[tuple[Wanted, Month]]:
     held = [cache.get(want.ref.digest) for want in months]
     missing = [want for want, month in zip(months, held, strict=True) if month is None]
-    there = near.ask(missing) if near and missing else [False] * len(missing)
-    by = {want.key: near for want, found in zip(missing, there, strict=True) if found}
-    bodies = get_all(store, [(want.key, want.place.version) for want in missing if want.key not in by])
+    bodies = get_all(store, [(want.key, want.place.version) for want in missing])
     for at, want in enumerate(months):
         month, held[at] = held[at], None
-        if month is None and (place := by.get(want.key)):
-            month = place.take(want, columns) or _fetch(store, want, cache)
-        elif month is None:
-            month = _enter(want, next(bodies), cache)
-        yield want, month
-
-
-def _fetch(store: ObjectStore, want: Wanted, cache: MonthCache) -> Month:
-    (body,) = get_all(store, [(want.key, want.place.version)])
-    return _enter(want, body, cache)
+        yield want, month or _enter(want, next(bodies), cache)
 
 
 def _enter(want: Wanted, body: bytes | None, cache: MonthCache) -> Month:

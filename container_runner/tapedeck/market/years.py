@@ -1,0 +1,105 @@
+"""Years of a symbol as the node's cache holds them: which months, under which name, where on the calendar's grid."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property, lru_cache
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tapedeck.market import calendar as calendars
+from tapedeck.market import layout, months
+from tapedeck.market.leaf import Leaf
+from tapedeck.market.months import Wanted
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Year:
+    """Months of one symbol and one year, ascending."""
+
+    dataset: str
+    symbol: str
+    months: tuple[Wanted, ...]
+
+    @cached_property
+    def name(self) -> str:
+        """The digest of what the months say and of the calendar's grid: nothing else decides the file's content."""
+        return name(self.dataset, [(want.name, want.ref.digest) for want in self.months])
+
+    @property
+    def bars(self) -> int:
+        """How many bars the grid has in these months."""
+        first, last = span(self.dataset, [want.name for want in self.months])
+        return count(self.dataset, first, last)
+
+    def parts(self, first: date, last: date) -> list[Wanted]:
+        """Return the months that have sessions from `first` to `last`."""
+        return [want for want in self.months if want.ref.first <= last and want.ref.last >= first]
+
+    def place(self, first: date, last: date) -> tuple[int, int, int]:
+        """Return which of its bars lie in the sessions from `first` to `last`: begin, number, and the row there."""
+        begin, end = span(self.dataset, [want.name for want in self.months])
+        low, high = max(begin, first), min(end, last)
+        before = timedelta(days=1)
+        skipped, row = count(self.dataset, begin, low - before), count(self.dataset, first, low - before)
+        return skipped, count(self.dataset, low, high), row
+
+
+class Near(Protocol):
+    """A place nearer than the store that may have years decoded: the node's cache. It is never wrong, often empty."""
+
+    def ask(self, years: Sequence[Year]) -> Sequence[bool]:
+        """Say which of the years are there, after bringing them there if that is quick."""
+        ...
+
+    def take(self, year: Year, begin: int, into: Mapping[str, Array]) -> bool:
+        """Write a year's bars from number `begin` on into arrays (n,) of fields.
+
+        False when they are not there whole and unharmed; what the arrays then hold is of no use.
+        """
+        ...
+
+
+def wanted(dataset: str, leaf: Leaf, first: date, last: date) -> list[Year]:
+    """Return the years of a leaf that have sessions from `first` to `last`, with the months that have any."""
+    by: dict[str, list[Wanted]] = {}
+    for month, ref in sorted(leaf.months.items()):
+        if ref.first <= last and ref.last >= first:
+            by.setdefault(month[:4], []).append(months.wanted(dataset, leaf, month))
+    return [Year(dataset, leaf.symbol, tuple(found)) for found in by.values()]
+
+
+def name(dataset: str, held: Sequence[tuple[str, str]]) -> str:
+    """Return the name of months (name, digest), ascending."""
+    first, last = span(dataset, [month for month, _ in held])
+    known = layout.parse_dataset(dataset)
+    text = f"tapedeck grid 1\n{known.bar} {_sessions(known.calendar, first, last)}\n"
+    return hashlib.sha256((text + "".join(f"{month} {digest}\n" for month, digest in held)).encode()).hexdigest()
+
+
+def span(dataset: str, names: Sequence[str]) -> tuple[date, date]:
+    """Return the first and the last day of months, ascending, as far as the calendar knows."""
+    calendar = calendars.get(layout.parse_dataset(dataset).calendar)
+    year, month = int(names[-1][:4]), int(names[-1][5:])
+    after = date(year + month // 12, month % 12 + 1, 1)
+    return max(date.fromisoformat(f"{names[0]}-01"), calendar.first), min(after - timedelta(days=1), calendar.last)
+
+
+@lru_cache(maxsize=4096)  # the same for all symbols
+def count(dataset: str, first: date, last: date) -> int:
+    """Return how many bars the grid has from `first` to `last`."""
+    known = layout.parse_dataset(dataset)
+    calendar = calendars.get(known.calendar)
+    return sum(calendar.bars_per_session(known.bar, session) for session in calendar.sessions(first, last))
+
+
+@lru_cache(maxsize=256)
+def _sessions(calendar: str, first: date, last: date) -> str:
+    return calendars.get(calendar).digest(first, last)
