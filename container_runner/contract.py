@@ -112,7 +112,7 @@ class Replay(TypedDict):
 class Failure(TypedDict):
     """`out/failure.json`: what the strategy's process says of its own failure; a claim, shown as such."""
 
-    kind: Literal["CODE", "OUT_OF_MEMORY", "LIMIT"]
+    kind: Literal["CODE", "OUT_OF_MEMORY", "LIMIT", "DATA"]
     message: str
     file: str | None
     line: int | None  # line of the submitted file; for a notebook of the cell
@@ -284,7 +284,7 @@ class Result(TypedDict):
     causality: Causality
     snapshot: str
     metrics: dict[str, object]  # see tapedeck.metrics: values, reasons of nulls, conventions
-    artifacts: dict[str, ArtifactRef]  # equity.csv, trades.csv, metrics.json, actions.json
+    artifacts: dict[str, ArtifactRef]  # {equity,trades}.csv, {metrics,actions,margin_calls}.json
     dropped_decisions: int
     warnings: list[str]
     started_at: str

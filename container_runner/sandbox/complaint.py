@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import traceback
+from typing import Literal
 
 import contract
 from tapedeck import source
@@ -21,13 +22,19 @@ def from_exception(error: BaseException, asked: object = None) -> contract.Failu
     """
     place = source.locate(error) or source.where(asked)
     return {
-        "kind": "OUT_OF_MEMORY" if isinstance(error, MemoryError) else "CODE",
+        "kind": "OUT_OF_MEMORY" if isinstance(error, MemoryError) else _kind(error),
         "message": _message(error)[:_MESSAGE_CHARS],
         "file": place.file if place else None,
         "line": place.line if place else None,
         "cell": place.cell if place else None,
         "traceback": _traceback(error)[-_TRACEBACK_CHARS:],
     }
+
+
+def _kind(error: BaseException) -> Literal["CODE", "LIMIT", "DATA"]:
+    """Return whose fault the engine says it is: prices that nothing trades at are the data's."""
+    said = getattr(type(error), "failure_kind", None)
+    return said if said in ("LIMIT", "DATA") else "CODE"
 
 
 def _message(error: BaseException) -> str:

@@ -13,6 +13,9 @@ import contract
 from sidecar.failures import RunError
 from sidecar.keepers import Kept, bar_time, keeper
 from tapedeck import engine
+from tapedeck.engine import fills
+from tapedeck.engine.margin import MarginCall
+from tapedeck.engine.settings import LimitError, PriceError
 from tapedeck.market.actions import Dividend, Split
 from tapedeck.market.block import Block
 
@@ -26,7 +29,8 @@ class Closed:
     equity: NDArray[np.float64]  # (n,) at each bar's close
     net: NDArray[np.float64]  # (n,) value held at the close, shorts negative
     gross: NDArray[np.float64]  # (n,) the same, shorts positive
-    dropped: int  # decisions of the last bar, which no bar follows
+    closing: engine.Closing
+    calls: list[MarginCall]
     decisions_digest: str
     result_digest: str
 
@@ -42,15 +46,21 @@ class Books:
         self._keeper = keeper(manifest["level"], kept)
         self._decisions = hashlib.sha256()
         self._fills: list[engine.Fills] = []
+        self._calls: list[MarginCall] = []
         self._session: list[NDArray[np.int32]] = []
         self._values: list[tuple[NDArray[np.float64], ...]] = []
 
     def book(self, own: Block, sealed: bytes) -> None:
         """Take what was decided on a chunk's own rows, as `contract` has it for the run's level.
 
-        Raises `RunError` CODE for an infinite weight, with bar and symbol, and TAMPERED for orders that cannot be.
+        Raises `RunError`: CODE for what cannot be decided, with bar and symbol, DATA for a price that nothing trades
+        at, LIMIT for too many fills, TAMPERED for orders that cannot be.
         """
-        decisions, done = self._keeper.book(own, sealed)
+        try:
+            decisions, done = self._keeper.book(own, sealed)
+            fills.check_count(len(done.fills) + sum(map(len, self._fills)))
+        except (PriceError, LimitError) as error:
+            raise RunError(error.failure_kind, str(error)) from error
         for part in decisions:
             self._decisions.update(part)
         beyond = np.flatnonzero(~np.isfinite(done.equity))
@@ -58,25 +68,27 @@ class Books:
             value, bar = done.equity[beyond[0]], bar_time(own, int(beyond[0]))
             raise RunError("CODE", f"the equity at bar {bar} is {value}: what was decided is too large")
         self._fills.append(done.fills)
+        self._calls += done.calls
         self._session.append(own.session)
         self._values.append((done.equity, done.net, done.gross))
 
     def close(self) -> Closed:
         """End the run."""
         closing = self._keeper.finish()
-        fills = engine.concat(self._fills)
+        whole = engine.concat(self._fills)
         equity, net, gross = (np.concatenate(parts) for parts in zip(*self._values, strict=True))
         decisions = self._decisions.hexdigest()
         digest = hashlib.sha256(decisions.encode())
-        digest.update(fills.to_bytes())
+        digest.update(whole.to_bytes())
         digest.update(equity.astype("<f8").tobytes())
         return Closed(
-            fills=fills,
+            fills=whole,
             session=np.concatenate(self._session),
             equity=equity,
             net=net,
             gross=gross,
-            dropped=closing.dropped,
+            closing=closing,
+            calls=self._calls,
             decisions_digest=decisions,
             result_digest=digest.hexdigest(),
         )

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import contract
 from sidecar.text import plain
@@ -15,6 +15,7 @@ _MESSAGE_CHARS = 2_000
 _FILE_CHARS = 255
 _TRACEBACK_CHARS = 20_000
 _MAX_LINE = 10_000_000
+_CLAIMED = get_args(get_type_hints(contract.Failure)["kind"])
 # The last words of a process that had no memory left to say it in `failure.json`: Python's, and C++'s before it aborts.
 _NO_MEMORY = ("MemoryError", "what():  std::bad_alloc")
 
@@ -74,7 +75,7 @@ def read_claim(body: bytes) -> RunError | None:
     if not isinstance(claim, dict) or set(claim) != set(contract.Failure.__annotations__):
         return None
     kind, message, file, trace = claim["kind"], claim["message"], claim["file"], claim["traceback"]
-    if kind not in ("CODE", "OUT_OF_MEMORY", "LIMIT") or not isinstance(message, str) or not isinstance(trace, str):
+    if kind not in _CLAIMED or not isinstance(message, str) or not isinstance(trace, str):
         return None
     if not isinstance(file, str | None) or any(type(claim[k]) not in (int, type(None)) for k in ("line", "cell")):
         return None

@@ -81,7 +81,7 @@ class ShareKeeper:
         try:
             return by_bar(targets), self._targets.step(own, targets)
         except engine.EngineError as error:
-            raise RunError("CODE", str(error)) from error
+            raise RunError(error.failure_kind, str(error)) from error
 
     def finish(self) -> engine.Closing:
         """Return the decisions that no bar follows."""

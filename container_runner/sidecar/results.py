@@ -19,6 +19,7 @@ from sidecar.clock import now
 from sidecar.feed import Feed
 from sidecar.settings import Settings
 from tapedeck import metrics
+from tapedeck.engine import margin
 from tapedeck.market.calendar import from_day_number
 from tapedeck.market.store import ObjectStore
 
@@ -51,12 +52,17 @@ def upload(store: ObjectStore, facts: Facts, books: Books, feed: Feed, warnings:
         bar_equity=closed.equity,
         net=metrics.daily_equity(closed.session, closed.net)[1],
         gross=metrics.daily_equity(closed.session, closed.gross)[1],
+        borrow_fee=closed.closing.borrow_fee,
+        interest=closed.closing.interest,
+        margin_calls=len(closed.calls),
     )
+    sleeves = books.settings.accounts == "sleeves"
     bodies = {
         "equity.csv": equity_csv(sessions, equity, books.settings.cash),
         "trades.csv": closed.fills.to_csv(manifest["symbols"]).encode(),
         "metrics.json": canonical(summary),
         "actions.json": canonical(actions(manifest, feed)),
+        "margin_calls.json": canonical(margin.records(closed.calls, manifest["symbols"], sleeves=sleeves)),
     }
     artifacts = {name: _put_artifact(store, settings, name, body) for name, body in bodies.items()}
     result = _result(facts, closed, summary, artifacts, warnings)
@@ -117,7 +123,7 @@ def _result(
         "snapshot": facts.manifest["snapshot"],
         "metrics": summary,
         "artifacts": artifacts,
-        "dropped_decisions": closed.dropped,
+        "dropped_decisions": closed.closing.dropped,
         "warnings": warnings,
         "started_at": facts.started_at,
         "first_bar_at": facts.first_bar_at,

@@ -8,10 +8,12 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tapedeck.data import cli as data
+from tapedeck.ranges import in_words
 from tapedeck.submission import SubmissionError, inspect_source
 
 try:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from tapedeck.market.store import ObjectStore
 
 _T = TypeVar("_T")
+CALLS_SHOWN = 10
 ROWS = (
     ("Final equity", "final_equity", "{:,.2f}"),
     ("Total return", "total_return", "{:.2%}"),
@@ -61,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("file", type=Path, help="a script, a notebook or a zip with a header block")
     run.add_argument("--data", type=Path, required=True, help="folder with datasets and their snapshots")
     run.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="override a parameter")
-    run.add_argument("--out", type=Path, help="folder for trades.csv, equity.csv and metrics.json")
+    run.add_argument("--out", type=Path, help="folder for trades.csv, equity.csv, metrics.json and margin_calls.json")
     check = commands.add_parser("check", help="say what a file is; with --data, whether it looks ahead")
     check.add_argument("file", type=Path)
     check.add_argument("--data", type=Path, help="folder with datasets: run the file in this process and audit it")
@@ -117,11 +120,11 @@ def _with_data(asked: argparse.Namespace, work: Callable[[Path, ObjectStore, dic
     except Exception as error:
         if isinstance(error, SubmissionError):
             raise
-        place = source.locate(error)
+        kind, place = getattr(type(error), "failure_kind", "CODE"), source.locate(error)
         where = (
             f" (line {place.line} of {place.file}" + (f", cell {place.cell})" if place.cell else ")") if place else ""
         )
-        print(f"{source.describe(error)}CODE: {error}{where}", file=sys.stderr)
+        print(f"{source.describe(error)}{kind}: {error}{where}", file=sys.stderr)
     return None
 
 
@@ -148,7 +151,18 @@ def table(done: Finished) -> str:
         text = f"n/a ({reasons[name]})" if values[name] is None else form.format(values[name])
         lines.append(f"{label:<18}{text:>18}")
     lines += ["", f"{len(done.sessions)} sessions, {done.closing.dropped} decisions on the last bar dropped"]
+    lines += [f"{label}: {text}" for label, text in in_words(asdict(done.engine))]
+    lines += [_called(call) for call in done.margin_calls[:CALLS_SHOWN]]
+    if len(done.margin_calls) > CALLS_SHOWN:
+        lines.append(f"... and {len(done.margin_calls) - CALLS_SHOWN} margin calls more")
     return "\n".join([*lines, f"result digest {done.result_digest}"])
+
+
+def _called(call: dict[str, Any]) -> str:
+    """Return a margin call as a line."""
+    traded = ", ".join(f"{t['quantity']:+,.2f} {t['symbol']} at {t['price']:,.2f}" for t in call["traded"])
+    account = f" of {call['account']}" if call["account"] else ""
+    return f"margin call{account} {call['time']}: equity {call['equity']:,.2f} of {call['held']:,.2f} held; {traded}"
 
 
 def _param(text: str) -> tuple[str, object]:
@@ -170,4 +184,5 @@ def _write(done: Finished, folder: Path) -> None:
     rows = [f"{day},{value!r}" for day, value in zip(days, done.equity.tolist(), strict=True)]
     (folder / "equity.csv").write_text("\n".join(["session,equity", *rows]) + "\n")
     (folder / "trades.csv").write_text(done.fills.to_csv(done.symbols))
+    (folder / "margin_calls.json").write_text(json.dumps(done.margin_calls, indent=2) + "\n")
     (folder / "metrics.json").write_text(json.dumps(done.metrics, indent=2, allow_nan=False) + "\n")

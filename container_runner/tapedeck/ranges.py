@@ -1,5 +1,6 @@
-"""What a run's costs and market model may be set to; here, because the control plane, which has no NumPy, checks it.
+"""What a run's costs and market model may be set to, and how a setting reads.
 
+Here, because the control plane, which has no NumPy, checks it.
 Every number is 0 where nothing is asked for. `docs/reference/semantics.md` states what each of them does.
 """
 
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Range(NamedTuple):
@@ -56,3 +57,56 @@ def contradiction(settings: Mapping[str, float]) -> str | None:
     if not settings["fractional"] and lot != int(lot):
         return f"lot_size is a whole number of shares with fractional = false, not {lot:g}"
     return None
+
+
+def in_words(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return how a run's costs and market are set, as label and text: for a report."""
+    return [
+        ("Costs", f"commission {_commission(settings)}; slippage {_slippage(settings)}"),
+        ("Market", "; ".join(_market(settings))),
+        ("Carry", "; ".join(_carry(settings)) or "no borrow fee, no interest"),
+        ("Margin", _margin(settings)),
+    ]
+
+
+def _commission(of: Mapping[str, Any]) -> str:
+    parts = [f"{of['commission_bps']:g} bps of traded value"]
+    if of["commission_per_share"]:
+        parts.append(f"{of['commission_per_share']:g} a share")
+    least = f", at least {of['commission_minimum']:g} an order" if of["commission_minimum"] else ""
+    return " + ".join(parts) + least
+
+
+def _slippage(of: Mapping[str, Any]) -> str:
+    parts = [f"{of['slippage_bps']:g} bps of the price"]
+    if of["half_spread_per_share"]:
+        parts.append(f"half a spread of {of['half_spread_per_share']:g} a share")
+    if of["impact_bps"]:
+        parts.append(f"{of['impact_bps']:g} bps x sqrt(order / bar's volume)")
+    return " + ".join(parts)
+
+
+def _market(of: Mapping[str, Any]) -> list[str]:
+    takes = f"{of['volume_cap'] * 100:.4g} % of its volume" if of["volume_cap"] else "every order whole"
+    parts = [f"a bar takes {takes}"]
+    if of["lot_size"] or not of["fractional"]:
+        parts.append(f"lots of {of['lot_size'] or 1:g} shares")
+    if of["halt_zero_volume"] or of["volume_cap"] or of["impact_bps"]:
+        parts.append("a bar without volume is a halt")
+    return parts
+
+
+def _carry(of: Mapping[str, Any]) -> list[str]:
+    rates = {
+        "borrow_fee_annual": "borrow fee {:.4g} % of the value held short",
+        "interest_credit_annual": "interest {:.4g} % on cash",
+        "interest_debit_annual": "{:.4g} % on debt",
+    }
+    parts = [text.format(of[name] * 100) for name, text in rates.items() if of[name]]
+    return [*parts[:-1], f"{parts[-1]}, a year, by calendar days / 365"] if parts else []
+
+
+def _margin(of: Mapping[str, Any]) -> str:
+    if not of["maintenance_margin"]:
+        return "no margin calls"
+    return f"equity of at least {of['maintenance_margin'] * 100:.4g} % of the value held, else a margin call"

@@ -57,6 +57,7 @@ def facts(**changes: Any) -> Facts:
         trade_columns=["symbol", "quantity"],
         trades=[["AAPL", "1"], [EVIL, "2"]],
         actions=[{"symbol": "AAPL", "session": "2005-02-28", "kind": "split", "value": 2.0}],
+        margin_calls=[],
         code=f"print('{EVIL}')",
         log=[{"stream": "stdout", "text": EVIL}],
         equity_csv=b"",
@@ -105,6 +106,24 @@ def test_flags_and_the_deepest_drawdown_stand_before_the_figures() -> None:
     text = page.render(facts())
     assert "annual figures are extrapolated" in text
     assert "from 2004-02-01 to 2004-03-01, not recovered by the end" in text
+
+
+def test_costs_and_market_are_printed_and_margin_calls_listed() -> None:
+    plain = page.render(facts())
+    assert "commission 5 bps of traded value; slippage 2 bps of the price" in plain
+    assert "no margin calls" in plain and "<h2>Margin calls</h2>" not in plain
+    known = facts()
+    settings = EngineSettings(commission_minimum=1.0, volume_cap=0.1, borrow_fee_annual=0.03, maintenance_margin=0.25)
+    traded = [{"symbol": EVIL, "quantity": -133.333, "price": 6.0}]
+    call = {"time": "2005-01-03T00:00:00Z", "session": "2005-01-03", "account": None, "equity": 200.0, "held": 1200.0}
+    manifest: Any = {**known.manifest, "engine": {"version": "1", **asdict(settings)}}
+    shown = page.render(facts(manifest=manifest, margin_calls=[{**call, "traded": traded}] * 300))
+    for text in (
+        "at least 1 an order", "a bar takes 10 % of its volume", "borrow fee 3 % of the value held short, a year",
+        "equity of at least 25 % of the value held", "300 in all; the first 200 are shown", "1,200.00",
+        "-133.33 &lt;/pre",
+    ):  # fmt: skip
+        assert text in shown, text
 
 
 @given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=400), st.integers(4, 50))

@@ -130,6 +130,8 @@ def test_the_command_prints_a_summary_and_writes_files(
         ({"equities-1d": "equities-1m"}, 2, "no dataset"),
         ({"2012-12-31": "2001-12-31"}, 2, "is before start"),
         ({"# params": "# cash = 0\n# params"}, 2, "cash is a positive amount"),
+        ({"# params": "# volume_cap = 2\n# params"}, 2, "volume_cap is a number from 0 to 1 (share of a bar's volume"),
+        ({"# params": '# lot_size = "x"\n# params'}, 2, "lot_size is a number from 0 to"),
         ({"# params": '# adjust = "x"\n# params'}, 2, "adjust is one of"),
         ({"# params": '# audit = "yes"\n# params'}, 2, "audit is true or false"),
         ({"bars.width": "missing"}, 1, "(line 22 of crossover.py)"),
@@ -156,7 +158,21 @@ def test_bad_arguments_are_refused(data: Path, tmp_path: Path, capsys: pytest.Ca
     assert json.loads(capsys.readouterr().out)["class_name"] == "Crossover"
 
 
-def test_the_sidecars_books_give_the_laptops_digest(data: Path, tmp_path: Path) -> None:
+MODELS = {
+    "commission_per_share": 0.005,
+    "commission_minimum": 1,
+    "half_spread_per_share": 0.01,
+    "impact_bps": 10,
+    "borrow_fee_annual": 0.03,
+    "interest_credit_annual": 0.01,
+    "lot_size": 10,
+    "leverage": 2,
+    "maintenance_margin": 0.5,
+}
+
+
+@pytest.mark.parametrize("settings", [{}, MODELS], ids=["plain", "models"])
+def test_the_sidecars_books_give_the_laptops_digest(data: Path, tmp_path: Path, settings: dict[str, Any]) -> None:
     store = FolderStore(data)
     snap = snapshot.load(store, "equities-1d", snapshot.latest(store, "equities-1d") or "")
     market = Market(store, snap, list(PRICES), START, SESSIONS[-1])
@@ -167,8 +183,28 @@ def test_the_sidecars_books_give_the_laptops_digest(data: Path, tmp_path: Path) 
     asked: Any = {
         "level": "weights",
         "symbols": list(PRICES),
-        "engine": {"version": ENGINE_VERSION, **asdict(EngineSettings())},
+        "engine": {"version": ENGINE_VERSION, **asdict(EngineSettings(**settings))},
     }
     books = Books(asked, market.splits, market.dividends)
     books.book(market.books(rows), to_bytes(weights[100:]))
-    assert books.close().result_digest == laptop.run(written(tmp_path), store).result_digest
+    header = {"# params": "\n".join([*(f"# {key} = {value}" for key, value in settings.items()), "# params"])}
+    done, closed = laptop.run(written(tmp_path, **header), store), books.close()
+    assert closed.result_digest == done.result_digest
+    assert (closed.closing, len(closed.calls)) == (done.closing, len(done.margin_calls))
+    assert (closed.closing.interest > 0) == bool(settings)
+
+
+def test_the_command_says_how_costs_were_set_and_lists_margin_calls(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = "# leverage = 2\n# maintenance_margin = 0.5\n# commission_minimum = 1.0\n# params"
+    double = {"# params": header, "/ bars.width": "/ bars.width * 2"}
+    out = tmp_path / "out"
+    monkeypatch.setattr("tapedeck.cli.CALLS_SHOWN", 1)
+    assert main(["run", str(written(tmp_path, **double)), "--data", str(data), "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "Costs: commission 5 bps of traded value, at least 1 an order; slippage 2 bps of the price" in said
+    calls = json.loads((out / "margin_calls.json").read_text())
+    assert f"margin call {calls[0]['time']}: equity {calls[0]['equity']:,.2f} of" in said
+    assert json.loads((out / "metrics.json").read_text())["values"]["margin_calls"] == len(calls) > 1
+    assert f"... and {len(calls) - 1} margin calls more" in said

@@ -33,7 +33,7 @@ class StepResult:
 class Closing:
     """Orders left at the end: decided on the last bar (`dropped`), older ones that found no bar (`waiting`).
 
-    `borrow_fee` and `interest`: what they did to cash over the run, in currency.
+    `borrow_fee`: paid over the run; `interest`: received, negative if paid; both in currency.
     """
 
     dropped: int

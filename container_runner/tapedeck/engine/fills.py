@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tapedeck.engine.settings import LimitError
+
 RECORD = np.dtype(
     [
         ("ts", "<i8"),  # start of the bar at whose open it filled, microseconds since 1970, UTC
@@ -24,6 +26,8 @@ RECORD = np.dtype(
         ("realised", "<f8"),  # profit of the part of a position that it closed, costs included; NaN: closed nothing
     ]
 )
+MOST = 1_000_000  # of a run: the sidecar holds them, and writes them down, in its part of the pod's memory
+_SLAB = 4096
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,20 @@ class Fills:
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(["time", "session", *(RECORD.names or ())[2:]])
-        times = np.datetime_as_string(self.records["ts"].view("datetime64[us]"), unit="s")
-        days = np.datetime_as_string(self.records["session"].astype("datetime64[D]"))
-        for time, day, row in zip(times, days, self.records.tolist(), strict=True):
-            values = ["" if math.isnan(value) else repr(value) for value in row[3:]]
-            writer.writerow([f"{time}Z", day, symbols[row[2]], *values])
+        for start in range(0, len(self.records), _SLAB):
+            slab = self.records[start : start + _SLAB]
+            times = np.datetime_as_string(slab["ts"].astype("<M8[us]"), unit="s")
+            days = np.datetime_as_string(slab["session"].astype("datetime64[D]"))
+            for time, day, row in zip(times, days, slab.tolist(), strict=True):
+                values = ["" if math.isnan(value) else repr(value) for value in row[3:]]
+                writer.writerow([f"{time}Z", day, symbols[row[2]], *values])
         return out.getvalue()
+
+
+def check_count(count: int) -> None:
+    """Raise `LimitError` when a run has more fills than `MOST`."""
+    if count > MOST:
+        raise LimitError(f"the run has more than {MOST:,} fills, the most that a run may have")
 
 
 def from_rows(rows: Sequence[tuple[float, ...]]) -> Fills:

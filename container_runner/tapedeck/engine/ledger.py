@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from tapedeck.engine import costs
+from tapedeck.engine import costs, fills
 from tapedeck.engine.carry import BorrowFee, Interest
 from tapedeck.engine.costs import UNFILLED
 from tapedeck.engine.liquidity import Halts, Lots, VolumeCap
@@ -47,8 +47,8 @@ class Buy(NamedTuple):
 class Ledger:
     """Cash, shares and cost basis; `rows` collects the fills as tuples in the order of `fills.RECORD`.
 
-    `carried`: the fees for borrowed shares and the interest of the run so far, as flows of cash. `calls`: the margin
-    calls of this pass.
+    `carried`: fees paid for borrowed shares and interest received, of the run so far. `calls`: the margin calls of this
+    pass.
     """
 
     def __init__(  # noqa: PLR0917 - the parts of a state
@@ -181,8 +181,9 @@ class Ledger:
         """Book a fill of `quantity` shares, negative for a sale, at `reference`, with slippage if it is `taking`.
 
         `accrued`: the commission of the order so far, before its minimum; return it with this fill's, where it matters.
-        Raises `PriceError`, naming bar and symbol.
+        Raises `PriceError`, naming bar and symbol, and `LimitError` for more fills than a run may have.
         """
+        fills.check_count(len(self.rows) + 1)
         if reference <= 0:
             time = f"{_EPOCH + timedelta(microseconds=when.ts):%Y-%m-%d %H:%M}"
             raise PriceError(f"{self.symbols[i]} has the price {reference:g} at bar {time} UTC: nothing trades at that")
@@ -217,7 +218,7 @@ class Ledger:
         for account, cash in enumerate(self.cash):
             interest, fee = self._interest.due(cash, days), self._borrow.due(short[account], days)
             self.cash[account] = cash + interest - fee
-            self.carried[0] -= fee
+            self.carried[0] += fee
             self.carried[1] += interest
 
     def _whole(self, quantity: float) -> float:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_ZERO = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +37,21 @@ class MarginCall(NamedTuple):
     equity: float  # at the close before
     held: float  # value held then, long and short
     traded: tuple[tuple[int, float, float], ...]  # column, shares (negative: sold), price
+
+
+def records(calls: Sequence[MarginCall], symbols: Sequence[str], *, sleeves: bool) -> list[dict[str, object]]:
+    """Return margin calls as JSON; `account` is a sleeve's symbol, None for the one account."""
+    return [
+        {
+            "time": f"{_EPOCH + timedelta(microseconds=call.ts):%Y-%m-%dT%H:%M:%SZ}",
+            "session": (_DAY_ZERO + timedelta(days=call.session)).isoformat(),
+            "account": symbols[call.account] if sleeves else None,
+            "equity": call.equity,
+            "held": call.held,
+            "traded": [
+                {"symbol": symbols[column], "quantity": quantity, "price": price}
+                for column, quantity, price in call.traded
+            ],
+        }
+        for call in calls
+    ]

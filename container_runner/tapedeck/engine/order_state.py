@@ -34,7 +34,7 @@ class OrderState:
     shares: Array
     basis: Array
     mark: Array
-    carried: Array  # (2,): fees for borrowed shares and interest so far, as flows of cash
+    carried: Array  # (2,): borrow fees paid and interest received so far
     bars: int = 0  # seen so far
     session: int = -1  # of the last bar seen
     issued: int = 0  # ids given out so far

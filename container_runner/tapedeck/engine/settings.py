@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from tapedeck.ranges import RANGES, checked, contradiction
 
@@ -17,9 +17,19 @@ _PLAIN = ("commission_bps", "slippage_bps")  # of RANGES: what the plain books k
 class EngineError(ValueError):
     """Input that the engine cannot keep books on; the message names bar and symbol where there is one."""
 
+    failure_kind: ClassVar[Literal["CODE", "DATA", "LIMIT"]] = "CODE"  # whose fault it is, as a failed run says it
+
 
 class PriceError(EngineError):
-    """A price at which nothing can be traded or sized: zero or below. The data's fault, not the strategy's."""
+    """A price at which nothing trades: zero or below."""
+
+    failure_kind = "DATA"
+
+
+class LimitError(EngineError):
+    """More than a run may have; the message names the limit."""
+
+    failure_kind = "LIMIT"
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class EngineState:
     `target`: the last target that was not NaN. `pending`: the order that waits, shares (size_at="decision") or weight
     (size_at="fill"), NaN = none. `unsized`: 1 where a target waits for a first known price. `decided`: the bar of the
     last decision. `mark`: the last known close, raw, in today's shares. `accrued`: the waiting order's commission so
-    far, before its minimum; -1 = no fill yet. `carried`: (2,), fees for borrowed shares and interest so far.
+    far, before its minimum; -1 = no fill yet. `carried`: (2,), borrow fees paid and interest received so far.
     """
 
     settings: EngineSettings

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tapedeck import engine, metrics, source, strategy, within
 from tapedeck.bars import Array, Bars
 from tapedeck.decisions import DecisionError, as_decisions, by_bar
-from tapedeck.engine import order_pass, order_state
+from tapedeck.engine import margin, order_pass, order_state
 from tapedeck.engine.share_targets import ShareTargets
 from tapedeck.engine.state import actions
 from tapedeck.laptop import asked
@@ -45,6 +45,8 @@ class Finished:
     fills: engine.Fills
     closing: engine.Closing
     metrics: dict[str, Any]
+    engine: engine.EngineSettings
+    margin_calls: list[dict[str, object]]  # `tapedeck.engine.margin.records`
     result_digest: str  # of decisions, fills and equity: the platform's, for the same chunks
 
 
@@ -160,6 +162,7 @@ def _keep_books(plan: Plan, keeper: _ByWeights | _ByOrders) -> Finished:
     fills = engine.concat([step.fills for step in steps])
     equity, net, gross = (np.concatenate([getattr(step, of) for step in steps]) for of in ("equity", "net", "gross"))
     session = np.concatenate(sessions)
+    closing, calls = keeper.finish(), [call for step in steps for call in step.calls]
     days, daily = metrics.daily_equity(session, equity)
     whole = hashlib.sha256(digest.hexdigest().encode() + fills.to_bytes() + equity.astype("<f8").tobytes())
     summary = metrics.summarise(
@@ -172,9 +175,24 @@ def _keep_books(plan: Plan, keeper: _ByWeights | _ByOrders) -> Finished:
         bar_equity=equity,
         net=metrics.daily_equity(session, net)[1],
         gross=metrics.daily_equity(session, gross)[1],
+        borrow_fee=closing.borrow_fee,
+        interest=closing.interest,
+        margin_calls=len(calls),
     )
     name = plan.found.class_name or plan.path.stem
-    return Finished(name, market.symbols, snap.id, days, daily, fills, keeper.finish(), summary, whole.hexdigest())
+    return Finished(
+        name=name,
+        symbols=market.symbols,
+        snapshot=snap.id,
+        sessions=days,
+        equity=daily,
+        fills=fills,
+        closing=closing,
+        metrics=summary,
+        engine=wish.engine,
+        margin_calls=margin.records(calls, market.symbols, sleeves=wish.engine.accounts == "sleeves"),
+        result_digest=whole.hexdigest(),
+    )
 
 
 def _snapshot(store: ObjectStore, wish: asked.Asked) -> snapshot.Snapshot:

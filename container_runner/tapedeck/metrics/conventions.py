@@ -33,5 +33,8 @@ def texts(periods: int, risk_free: float) -> dict[str, str]:
         "exposure_net": "mean over sessions of (value of longs - value of shorts) / equity, at the close",
         "commission": "sum of commissions, in currency",
         "slippage": "sum of |quantity| x |price - open|, in currency",
-        "costs": "commission + slippage; there is no borrow fee",
+        "borrow_fee": "fees paid for the shares of short positions, in currency",
+        "costs": "commission + slippage + borrow fee",
+        "interest": "interest received on cash, negative if more was paid on debt, in currency; not among the costs",
+        "margin_calls": "times that an account was below its maintenance margin and had to trade at the next open",
     }

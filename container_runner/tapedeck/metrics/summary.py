@@ -36,11 +36,15 @@ def summarise(
     bar_equity: Array | None = None,
     net: Array | None = None,
     gross: Array | None = None,
+    borrow_fee: float = 0.0,
+    interest: float = 0.0,
+    margin_calls: int = 0,
 ) -> dict[str, object]:
     """Return a run's figures as JSON: values (None with a reason code), conventions, flags, drawdown dates, months.
 
     `sessions`, `equity`: (n,) at each session's close, the starting cash not among them. `risk_free`: annual.
     `bar_equity`: at every bar's close. `net`, `gross`: value held at each session's close, for the exposure.
+    `borrow_fee`: paid; `interest`: received, negative if paid; both in currency. `margin_calls`: how many.
     Raises `ValueError` for an equity that is NaN or infinite.
     """
     if not np.isfinite(equity).all():
@@ -56,6 +60,9 @@ def summarise(
     measures["bar_max_drawdown"] = partial(_bar_drawdown, bar_equity, start_cash)
     measures["exposure_gross"] = partial(trading.exposure, gross, equity)
     measures["exposure_net"] = partial(trading.exposure, net, equity)
+    measures["borrow_fee"], measures["interest"] = lambda: borrow_fee, lambda: interest
+    measures["margin_calls"] = lambda: margin_calls
+    measures["costs"] = lambda: float(fills.commission.sum()) + float(fills.slippage.sum()) + borrow_fee
     texts = conventions.texts(periods, risk_free)
     told = {name: tell(measures[name]) if len(equity) else (None, "no_sessions") for name in texts}
     return {
@@ -115,7 +122,6 @@ def _of_fills(fills: Fills, equity: Array, periods: int) -> dict[str, Callable[[
         "turnover": partial(trading.turnover, fills, equity, periods),
         "commission": lambda: commission,
         "slippage": lambda: slippage,
-        "costs": lambda: commission + slippage,
     }
 
 

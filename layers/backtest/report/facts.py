@@ -34,6 +34,7 @@ class Facts:
     trade_columns: list[str]
     trades: list[list[str]]
     actions: list[dict[str, Any]]
+    margin_calls: list[dict[str, Any]]
     code: str
     log: list[dict[str, Any]]
     equity_csv: bytes
@@ -62,6 +63,7 @@ def gather(read: Read, job: str, attempt: int, manifest_digest: str) -> Facts:
         trade_columns=trade_columns,
         trades=trades,
         actions=json.loads(_artifact(read, result, "actions.json")),
+        margin_calls=json.loads(_artifact(read, result, "margin_calls.json")),
         code=_source(read(manifest["code"]["key"]), manifest["code"]["name"]),
         log=_log(read, result),
         equity_csv=equity_csv,

@@ -11,8 +11,10 @@ import jinja2
 
 from backtest.report import chart, figures
 from backtest.report.facts import Facts
+from tapedeck.ranges import in_words
 
 TRADES_SHOWN = 400
+CALLS_SHOWN = 200
 
 
 def render(facts: Facts) -> str:
@@ -38,10 +40,24 @@ def render(facts: Facts) -> str:
             "total": len(rows),
         },
         actions=facts.actions,
+        calls=[called(call) for call in facts.margin_calls[:CALLS_SHOWN]],
+        calls_total=len(facts.margin_calls),
         code=facts.code,
         log=facts.log,
         facts=run_facts(facts),
     )
+
+
+def called(call: dict[str, Any]) -> dict[str, str]:
+    """Return a margin call as the page shows it."""
+    traded = [f"{t['quantity']:+,.2f} {t['symbol']} at {t['price']:,.2f}" for t in call["traded"]]
+    return {
+        "time": call["time"],
+        "account": call["account"] or "the one account",
+        "equity": f"{call['equity']:,.2f}",
+        "held": f"{call['held']:,.2f}",
+        "traded": ", ".join(traded),
+    }
 
 
 def notes(metrics: dict[str, Any]) -> list[str]:
@@ -51,6 +67,9 @@ def notes(metrics: dict[str, Any]) -> list[str]:
         "annualised_from_short_run": "The run is shorter than a year: annual figures are extrapolated.",
     }
     lines = [said.get(flag, flag) for flag in metrics["flags"]]
+    calls = metrics["values"].get("margin_calls")
+    if calls:
+        lines.append(f"Margin calls: {calls}. They are listed below the trades.")
     fall = metrics["max_drawdown_dates"]
     if fall["peak"]:
         back = f"recovered on {fall['recovery']}" if fall["recovery"] else "not recovered by the end"
@@ -69,6 +88,7 @@ def as_json(facts: Facts) -> bytes:
         ],
         "trades": [dict(zip(facts.trade_columns, row, strict=True)) for row in facts.trades],
         "actions": facts.actions,
+        "margin_calls": facts.margin_calls,
     }
     return json.dumps(body, allow_nan=False, sort_keys=True).encode()
 
@@ -88,10 +108,7 @@ def run_facts(facts: Facts) -> list[tuple[str, str]]:
         ("Prices", f"signals adjusted “{manifest['adjust']}” forward from the first bar; books on raw prices"),
         ("Fills", f"next bar's open, sized at the {engine['size_at']}, rebalanced on {engine['rebalance']}"),
         ("Account", f"{engine['accounts']}, cash {engine['cash']:,.2f}, leverage {engine['leverage']:g}"),
-        (
-            "Costs",
-            f"commission {engine['commission_bps']:g} bps, slippage {engine['slippage_bps']:g} bps of traded value",
-        ),
+        *in_words(engine),
         ("Engine", engine["version"]),
         ("Causality", causality(facts)),
         ("Dropped decisions", f"{result['dropped_decisions']} (a decision on the last bar has no next open)"),
