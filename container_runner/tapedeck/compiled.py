@@ -10,7 +10,7 @@ import ctypes
 from functools import cache
 from pathlib import Path
 
-ABI = 1  # raised with every change of a compiled function's arguments; kernel.c states it too
+ABI = 2  # raised with every change of a compiled function's arguments; kernel.c states it too
 _FOLDER = Path(__file__).parent / "engine"
 
 
