@@ -12,5 +12,5 @@ esac
 library=engine/_kernel.so
 # shellcheck disable=SC2086 # no flag at all on other machines
 ${CC:-cc} -std=c11 -O3 $machine -ffp-contract=off -fno-fast-math -fvisibility=hidden -Wall -Wextra -Werror \
-    -shared -fPIC -o "$library.$$" engine/kernel.c -lm
+    -shared -fPIC -o "$library.$$" engine/kernel.c indicators/windows.c -lm
 mv "$library.$$" "$library"

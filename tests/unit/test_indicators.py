@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tapedeck import compiled
 from tapedeck import indicators as ind
 from tapedeck.indicators import windows
 
@@ -61,6 +62,21 @@ def test_a_windowed_indicator_is_the_same_to_the_bit_however_it_is_cut(
     start = max(0, first - window + 1)
     cut = indicator(prices[start : first + rows], window)
     assert cut[first - start :].tobytes() == whole[first : first + rows].tobytes()
+
+
+@pytest.mark.parametrize("indicator", [ind.sma, ind.rolling_sum], ids=lambda indicator: indicator.__name__)
+@given(rows=st.integers(0, 5000), window=st.integers(1, 3000), width=st.integers(0, 3), order=st.sampled_from("CFS"))
+def test_compiled_sums_are_the_references_bytes(
+    indicator: Callable[..., Any], rows: int, window: int, width: int, order: str
+) -> None:
+    prices = walk(rows + 2, width, gaps=0.001)
+    prices = np.asfortranarray(prices)[1:-1] if order == "S" else np.array(prices[1:-1], order=order)
+    done = indicator(prices, window)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "library", lambda: None)
+        expected = indicator(prices, window)
+    assert done.tobytes() == expected.tobytes()
+    assert done.strides == expected.strides
 
 
 def test_blocks_do_not_show_in_the_values(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tapedeck.indicators.lanes import Array, checked, floats, lanes, like
+from tapedeck.indicators.sums import sums
 
 BLOCK = 1 << 15  # values worked on at once, to stay in the processor's cache
 
@@ -38,6 +39,7 @@ def join_moments(a: Part[Value], older: int, b: Part[Value], newer: int) -> Part
     return a[0] + apart * part, a[1] + b[1] + apart * apart * (older * part)
 
 
+_Indicator = Callable[[ArrayLike, int], Array]
 Join = Callable[[tuple[Array, ...], int, tuple[Array, ...], int], tuple[Array, ...]]
 
 
@@ -84,12 +86,29 @@ def _blocks(width: int, length: int, window: int) -> Iterator[tuple[slice, int, 
             yield slice(top, top + many), first, min(first + BLOCK, count) + window - 1
 
 
+def _compiled(*, mean: bool) -> Callable[[_Indicator], _Indicator]:
+    """Let the compiled sums go first, where they were built; what is decorated says what comes out."""
+
+    def decorate(reference: _Indicator) -> _Indicator:
+        @wraps(reference)
+        def indicator(values: ArrayLike, window: int) -> Array:
+            array, window = floats(values), checked(window)
+            done = sums(array, window, float(window) if mean else 1.0)
+            return reference(array, window) if done is None else done
+
+        return indicator
+
+    return decorate
+
+
+@_compiled(mean=False)
 @_windowed
 def rolling_sum(array: Array, window: int) -> Array:
     """Return the sum over the last `window` bars."""
     return tree((array,), window, join_sums)[0]
 
 
+@_compiled(mean=True)
 @_windowed
 def sma(array: Array, window: int) -> Array:
     """Return the simple moving average: sum(x[t - window + 1 ... t]) / window."""
