@@ -17,21 +17,15 @@ def sums(array: Array, window: int, divisor: float) -> Array | None:
     if library is None:
         return None
     source: Array = np.atleast_2d(array.T)
-    if source.strides[1] != source.itemsize or source.strides[0] % source.itemsize or not source.flags.aligned:
+    step, along = source.strides
+    if along != source.itemsize or step % source.itemsize or not source.flags.aligned:
         source = lanes(array)
-    result = np.empty(source.shape)
-    if window > source.shape[1]:
+        step = source.strides[0]
+    count, length = len(source), len(array)
+    result = np.empty((count, length))
+    if window > length:
         result.fill(np.nan)
-    elif _function(library)(
-        source.ctypes.data,
-        source.strides[0] // source.itemsize,
-        result.ctypes.data,
-        result.shape[1],
-        len(source),
-        result.shape[1],
-        window,
-        divisor,
-    ):
+    elif _function(library)(source.ctypes.data, step // 8, result.ctypes.data, length, count, length, window, divisor):
         raise MemoryError(f"no memory is left for sums over windows of {window} bars")
     return like(array, result)
 
