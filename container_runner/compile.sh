@@ -10,7 +10,7 @@ case "$(uname -m)" in
     *) machine= ;;
 esac
 library=engine/_kernel.so
-# shellcheck disable=SC2086 # no flag at all on other machines
+# shellcheck disable=SC2046,SC2086 # file names without spaces; no flag at all on other machines
 ${CC:-cc} -std=c11 -O3 $machine -ffp-contract=off -fno-fast-math -fvisibility=hidden -Wall -Wextra -Werror \
-    -shared -fPIC -o "$library.$$" engine/kernel.c indicators/windows.c -lm
+    -shared -fPIC -o "$library.$$" $(find . -name '*.c' | sort) -lm
 mv "$library.$$" "$library"
