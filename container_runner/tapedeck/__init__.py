@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from tapedeck.query import bars as bars
     from tapedeck.run import Run as Run
     from tapedeck.strategy import Strategy as Strategy
+    from tapedeck.sweeps.sweep import sweep as sweep
 
 _INDICATORS = """
     Atr Ema Macd RollingStd RollingSum Rsi Sma Vwap Wma
@@ -55,6 +56,7 @@ _HOME = {  # public name -> module that defines it
     "actions": "corporate",
     "bars": "query",
     "Strategy": "strategy",
+    "sweep": "sweeps.sweep",
     **dict.fromkeys(_INDICATORS.split(), "indicators"),
 }
 __all__ = [*_HOME]  # noqa: PLE0604 - a list of names, made once

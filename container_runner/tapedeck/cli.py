@@ -1,5 +1,6 @@
-"""The command line: on this machine ``tapedeck run FILE --data FOLDER``, ``check FILE`` and ``data`` (`tapedeck.data`);
-on a platform ``tapedeck submit FILE``, ``jobs``, ``logs``, ``report`` and ``cancel`` (`tapedeck.remote`).
+"""The command line: on this machine ``tapedeck run FILE --data FOLDER``, ``check FILE``, ``sweep FILE`` and ``data``
+(`tapedeck.data`); on a platform ``tapedeck submit FILE``, ``jobs``, ``logs``, ``report`` and ``cancel``
+(`tapedeck.remote`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tapedeck.data import cli as data
 from tapedeck.ranges import in_words
 from tapedeck.submission import SubmissionError, inspect_source
+from tapedeck.sweeps import cli as sweeps
 
 try:
     from tapedeck import remote
@@ -46,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code: 0, 1 when the strategy failed, 2 when it was refused."""
     asked = _parser().parse_args(arguments)
     try:
-        if asked.command in ("run", "check"):
-            return _check(asked) if asked.command == "check" else _run(asked)
+        if asked.command in ("run", "check", "sweep"):
+            return {"run": _run, "check": _check, "sweep": _sweep}[asked.command](asked)
         return data.act(asked) if asked.command == "data" else remote.act(asked)
     except SubmissionError as error:
         print(error, file=sys.stderr)
@@ -69,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("file", type=Path)
     check.add_argument("--data", type=Path, help="folder with datasets: run the file in this process and audit it")
     check.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="override a parameter")
+    sweeps.add_command(commands)
     data.add_commands(commands)
     if remote:
         remote.add_commands(commands, _param)
@@ -102,6 +105,10 @@ def _run(asked: argparse.Namespace) -> int:
     if asked.out:
         _write(done, asked.out)
     return 0
+
+
+def _sweep(asked: argparse.Namespace) -> int:
+    return 1 if _with_data(asked, lambda _, store, __: sweeps.act(asked, store)) is None else 0
 
 
 def _with_data(asked: argparse.Namespace, work: Callable[[Path, ObjectStore, dict[str, object]], _T]) -> _T | None:

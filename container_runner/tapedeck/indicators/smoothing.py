@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tapedeck.indicators.lanes import Array, alike, checked, floats, lanes, like
+from tapedeck.indicators.recall import remembered
 
 
 class Rows(Protocol):
@@ -218,6 +219,7 @@ class Macd:
         return MacdValues(line, signal, line - signal)
 
 
+@remembered
 def ema(values: ArrayLike, window: int) -> Array:
     """Return the exponential moving average: e += (x - e) x 2 / (window + 1), begun with the mean of `window` values.
 
@@ -226,6 +228,7 @@ def ema(values: ArrayLike, window: int) -> Array:
     return _each(Ema(window), floats(values))
 
 
+@remembered
 def rsi(values: ArrayLike, window: int = 14) -> Array:
     """Return the relative strength index, 0 to 100; 50 where the price has not moved.
 
@@ -235,6 +238,7 @@ def rsi(values: ArrayLike, window: int = 14) -> Array:
     return _each(Rsi(window), floats(values))
 
 
+@remembered
 def atr(high: ArrayLike, low: ArrayLike, close: ArrayLike, window: int = 14) -> Array:
     """Return the average true range, in the prices' unit.
 
@@ -244,6 +248,7 @@ def atr(high: ArrayLike, low: ArrayLike, close: ArrayLike, window: int = 14) -> 
     return _each(Atr(window), *alike(high=high, low=low, close=close))
 
 
+@remembered
 def macd(values: ArrayLike, fast: int = 12, slow: int = 26, signal: int = 9) -> MacdValues:
     """Return line = ema(fast) - ema(slow), signal = ema(line), histogram = line - signal, after G. Appel (1979)."""
     line = ema(values, fast) - ema(values, slow)

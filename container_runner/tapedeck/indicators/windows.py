@@ -8,13 +8,14 @@ array as it does in running sums. A NaN makes the windows that hold it NaN, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import wraps
+from functools import partial, wraps
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tapedeck.indicators.lanes import Array, checked, floats, lanes, like
+from tapedeck.indicators.recall import remembered
 from tapedeck.indicators.sums import sums
 
 BLOCK = 1 << 15  # values worked on at once, to stay in the processor's cache
@@ -101,6 +102,10 @@ def _compiled(*, mean: bool) -> Callable[[_Indicator], _Indicator]:
     return decorate
 
 
+_remembered = partial(remembered, windowed=True)
+
+
+@_remembered
 @_compiled(mean=False)
 @_windowed
 def rolling_sum(array: Array, window: int) -> Array:
@@ -108,6 +113,7 @@ def rolling_sum(array: Array, window: int) -> Array:
     return tree((array,), window, join_sums)[0]
 
 
+@_remembered
 @_compiled(mean=True)
 @_windowed
 def sma(array: Array, window: int) -> Array:
@@ -115,12 +121,14 @@ def sma(array: Array, window: int) -> Array:
     return tree((array,), window, join_sums)[0] / window
 
 
+@_remembered
 @_windowed
 def wma(array: Array, window: int) -> Array:
     """Return the moving average with weights 1, 2, ... `window`, the newest bar the heaviest."""
     return tree((array, array), window, join_weighted)[0] / (window * (window + 1) / 2)
 
 
+@_remembered
 @_windowed
 def rolling_std(array: Array, window: int) -> Array:
     """Return the sample standard deviation (ddof=1) over the last `window` bars; NaN for a window of one."""
@@ -129,18 +137,21 @@ def rolling_std(array: Array, window: int) -> Array:
     return np.sqrt(tree((array, np.zeros_like(array)), window, join_moments)[1] / (window - 1))
 
 
+@_remembered
 @_windowed
 def rolling_min(array: Array, window: int) -> Array:
     """Return the least value of the last `window` bars."""
     return _extreme(array, window, np.minimum)
 
 
+@_remembered
 @_windowed
 def rolling_max(array: Array, window: int) -> Array:
     """Return the greatest value of the last `window` bars."""
     return _extreme(array, window, np.maximum)
 
 
+@_remembered
 @_windowed
 def rolling_rank(array: Array, window: int) -> Array:
     """Return the newest bar's rank among the last `window`: 1 the least, `window` the greatest, ties their mean.
@@ -161,8 +172,7 @@ def zscore(values: ArrayLike, window: int) -> Array:
     """Return (value - sma) / rolling_std; NaN where the window does not vary."""
     array = floats(values)
     spread = rolling_std(array, window)
-    spread[spread == 0] = np.nan
-    result: Array = (array - sma(array, window)) / spread
+    result: Array = (array - sma(array, window)) / np.where(spread == 0, np.nan, spread)
     return result
 
 
@@ -196,6 +206,7 @@ def crossover(a: ArrayLike, b: ArrayLike) -> NDArray[np.bool_]:
     return result
 
 
+@_remembered
 @_windowed
 def _population_std(array: Array, window: int) -> Array:
     return np.sqrt(tree((array, np.zeros_like(array)), window, join_moments)[1] / window)

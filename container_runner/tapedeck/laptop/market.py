@@ -53,9 +53,10 @@ class Market:
         cut = {name: values[rows] for name, values in raw.fields.items()}
         return Block(self.symbols, raw.ts[rows], raw.session[rows], cut)
 
-    def bars(self, rows: slice, fields: Sequence[str]) -> Bars:
-        """Return the bars as a strategy sees them: `rows` and the history before them."""
-        seen = slice(max(0, rows.start - self._lookback), rows.stop)
+    def bars(self, rows: slice, fields: Sequence[str], lookback: int | None = None) -> Bars:
+        """Return the bars as a strategy sees them: `rows` and the history before them, all of it or `lookback` bars."""
+        history = self._lookback if lookback is None else min(lookback, self._lookback)
+        seen = slice(max(0, rows.start - history), rows.stop)
         return Bars(
             symbols=self.symbols,
             ts=self._raw.ts[seen],
@@ -63,6 +64,10 @@ class Market:
             fields={name: _whole(self._adjusted[name][seen]) for name in fields},
             raw={name: _whole(self._raw.fields[name][seen]) for name in fields},
         )
+
+    def whole(self, name: str) -> Array:
+        """Return an adjusted field with all of the history, of which `bars` cuts what a strategy sees."""
+        return self._adjusted[name]
 
 
 def _whole(values: Array) -> Array:
