@@ -112,6 +112,8 @@ class Host:
             actions = np.array([tuple(action) for action in chunk.actions], dtype=ACTION)
             played = player.play(own_block(bars, chunk.history), actions, bars)
             self._exchange.order(chunk, played.claim, played.orders)
+            if chunk.index == 0 and player.compile_seconds is not None:
+                print(f"on_bar was compiled in {player.compile_seconds:.1f} s")  # noqa: T201 - the run's log
 
     def _main(self, main: Callable[[Run], object], history: int, asked: contract.Run) -> None:
         self._exchange.hello(history)

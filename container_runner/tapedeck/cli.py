@@ -162,6 +162,8 @@ def table(done: Finished) -> str:
     lines += [_called(call) for call in done.margin_calls[:CALLS_SHOWN]]
     if len(done.margin_calls) > CALLS_SHOWN:
         lines.append(f"... and {len(done.margin_calls) - CALLS_SHOWN} margin calls more")
+    if done.compile_seconds is not None:
+        lines.append(f"on_bar was compiled in {done.compile_seconds:.1f} s")
     return "\n".join([*lines, f"result digest {done.result_digest}"])
 
 

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from tapedeck.bars import Array, Bars
 from tapedeck.book import Bar, Book, OrderError, Quote, unknown
+from tapedeck.columns import chunk_of
+from tapedeck.compiling import Compiled, is_compiled
 from tapedeck.engine.broker import Broker
 from tapedeck.engine.core import StepResult
 from tapedeck.engine.inputs import Block
@@ -130,7 +132,13 @@ class Player:
         self._state = state
         self._lookback = lookback
         self._on_bar = on_bar
+        self._compiled = Compiled(on_bar) if is_compiled(on_bar) else None
         self._book: Book | None = None
+
+    @property
+    def compile_seconds(self) -> float | None:
+        """What Numba took to compile `on_bar`, where it did; not part of what deciding takes."""
+        return self._compiled.seconds if self._compiled else None
 
     def play(self, block: Block, actions: NDArray[np.void], bars: Bars) -> Played:
         """Ask the strategy at every bar of `block`; `bars` are the same, adjusted, after their history.
@@ -143,7 +151,11 @@ class Player:
             self._book = Book(view)
         self._book._view = view
         try:
-            _walk(run, view, block, self._book, self._on_bar)
+            if self._compiled:
+                chunk = chunk_of(block, bars.close, run.mark, self._lookback)
+                self._compiled.walk(run, view, chunk, self._book)
+            else:
+                _walk(run, view, block, self._book, self._on_bar)
         except Exception as error:
             error.add_note(f"in on_bar(bar, book) at the bar {_time(block, view.row)} UTC")
             raise

@@ -31,6 +31,8 @@ class Traded(Protocol):
 class ByWeights:
     """The books of what decides by weights."""
 
+    compile_seconds: float | None = None
+
     def __init__(self, market: Traded, settings: engine.EngineSettings, lookback: int, decide: Decide) -> None:
         self._state = engine.start(market.symbols, settings, market.splits, market.dividends)
         self._decide = decide
@@ -75,6 +77,11 @@ class ByOrders:
         """Play a chunk; return its orders as they would be sealed, and what they led to."""
         played = self._player.play(block, self._actions, bars)
         return [played.orders], played.step
+
+    @property
+    def compile_seconds(self) -> float | None:
+        """What Numba took to compile `on_bar`, where it did."""
+        return self._player.compile_seconds
 
     def finish(self) -> engine.Closing:
         """Return what is left undone after the last bar."""

@@ -42,6 +42,7 @@ class Finished:
     engine: engine.EngineSettings
     margin_calls: list[dict[str, object]]  # `tapedeck.engine.margin.records`
     result_digest: str  # of decisions, fills and equity: the platform's, for the same chunks
+    compile_seconds: float | None  # what Numba took to compile `on_bar`, where it did
 
 
 def run(path: Path, store: ObjectStore, params: Mapping[str, object] | None = None) -> Finished:
@@ -135,6 +136,7 @@ def _keep_books(plan: Plan, books: Keeper) -> Finished:
         engine=wish.engine,
         margin_calls=margin.records(calls, market.symbols, sleeves=wish.engine.accounts == "sleeves"),
         result_digest=whole.hexdigest(),
+        compile_seconds=books.compile_seconds,
     )
 
 
