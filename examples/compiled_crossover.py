@@ -9,7 +9,7 @@
 # ///
 import numpy as np
 
-from tapedeck import Strategy, compiled
+from tapedeck import Strategy, jit
 
 
 class CompiledCrossover(Strategy):
@@ -24,7 +24,7 @@ class CompiledCrossover(Strategy):
     def lookback(self):
         return self.slow
 
-    @compiled
+    @jit
     def on_bar(self, bar, book):
         if len(bar.history) < self.slow:
             return

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from tapedeck.bars import Bars as Bars
     from tapedeck.book import Bar as Bar
     from tapedeck.book import Book as Book
+    from tapedeck.compiling import jit as jit
     from tapedeck.corporate import actions as actions
-    from tapedeck.compiling import compiled as compiled
     from tapedeck.indicators import Atr as Atr
     from tapedeck.indicators import Ema as Ema
     from tapedeck.indicators import Macd as Macd
@@ -56,7 +56,7 @@ _HOME = {  # public name -> module that defines it
     "Run": "run",
     "actions": "corporate",
     "bars": "query",
-    "compiled": "compiling",
+    "jit": "compiling",
     "Strategy": "strategy",
     "sweep": "sweeps.sweep",
     **dict.fromkeys(_INDICATORS.split(), "indicators"),

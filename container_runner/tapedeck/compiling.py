@@ -1,4 +1,4 @@
-"""`on_bar` compiled by Numba, where the researcher asks for it by ``@compiled``: the same engine, replayed outside.
+"""`on_bar` compiled by Numba, where the researcher asks for it by ``@jit``: the same engine, replayed outside.
 
 The compiled code runs from bar to bar until it asks for something or the broker has to work; orders then go through the
 same `tapedeck.book.Book`. Where Numba is not installed the same functions run in plain Python, slower, with the same
@@ -25,7 +25,7 @@ _MARK = "_tapedeck_compiled"
 _KINDS = {bool: np.dtype(np.bool_), int: np.dtype(np.int64), float: np.dtype(np.float64)}
 
 
-def compiled(on_bar: F) -> F:
+def jit(on_bar: F) -> F:
     """Have an `on_bar(self, bar, book)` compiled by Numba; see docs/reference/compiled.md for what it may use."""
     setattr(on_bar, _MARK, True)
     return on_bar

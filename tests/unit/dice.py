@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tapedeck import Bar, Bars, Book, Strategy, compiled
+from tapedeck import Bar, Bars, Book, Strategy, jit
 from tapedeck.engine import EngineSettings, order_state
 from tapedeck.engine.state import SPLIT, actions
 from tapedeck.on_bar import Played, Player
@@ -71,7 +71,7 @@ class ByColumns(Strategy):
         self.dice, self.last, self.seen = self.seed, 0, 0.0
         self.rolled = np.zeros(3, np.int64)
 
-    @compiled
+    @jit
     def on_bar(self, bar: Any, book: Any) -> None:  # noqa: PLR0912 - all that a book takes
         oldest = bar.history[0, 0]
         self.seen += book.cash / 1e6 + book.equity / 1e6 + (0.0 if math.isnan(oldest) else oldest)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tapedeck import Strategy, compiled, strategy
+from tapedeck import Strategy, jit, strategy
 from tapedeck.book import OrderError
 from tests.unit.dice import ByBook, ByColumns, play
 
@@ -51,7 +51,7 @@ class Remembers(Strategy):
     def __init__(self, value: Any) -> None:
         self.value = value
 
-    @compiled
+    @jit
     def on_bar(self, bar: Any, book: Any) -> None: ...
 
 
@@ -64,7 +64,7 @@ def test_what_it_cannot_remember_is_refused_by_name(value: object) -> None:
 class Asks(Strategy):
     what: int = 0
 
-    @compiled
+    @jit
     def on_bar(self, bar: Any, book: Any) -> None:
         if self.what == 0:
             book.buy(7, 1.0)
@@ -94,14 +94,14 @@ def test_an_impossible_request_is_an_error_that_names_the_bar(what: int, error: 
 
 def test_a_fraction_in_a_whole_number_is_refused_by_numba_and_not_cut_off(tmp_path: Path) -> None:
     code = """
-from tapedeck import Strategy, compiled, strategy
+from tapedeck import Strategy, jit, strategy
 from tests.unit.dice import play
 
 class Cuts(Strategy):
     def __init__(self):
         self.total = 0
 
-    @compiled
+    @jit
     def on_bar(self, bar, book):
         self.total += bar.close[0]
 
