@@ -20,7 +20,7 @@ from sandbox.complaint import from_exception
 from sandbox.exchange import Chunk, Exchange
 from tapedeck import source, strategy, within
 from tapedeck.bars import Array, Bars
-from tapedeck.decisions import as_decisions
+from tapedeck.decisions import as_decisions, asking
 from tapedeck.run import Run
 
 # -s -P is -I without -E: the environment is the policy's, whole and ours, and PYTHONHASHSEED must hold in it.
@@ -92,8 +92,10 @@ class Host:
         self.asked = decide = instance.shares if asked["level"] == "shares" else instance.weights
         for chunk in self._exchange.chunks(asked["chunks"]):
             bars = bars_of(chunk, asked["symbols"])
-            decisions = as_decisions(decide(bars), bars, asked["level"])
-            self._exchange.decide(chunk, decisions[chunk.history :])
+            with asking(asked["level"], bars):
+                made = decide(bars)
+            decided = as_decisions(made, bars, asked["level"])
+            self._exchange.decide(chunk, decided[chunk.history :])
 
     def _on_bar(self, instance: strategy.Strategy, asked: contract.Run) -> None:
         # The engine is this level's alone: the others start without it.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from tapedeck.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,12 +24,17 @@ class DecisionError(ValueError):
 def as_decisions(value: object, bars: Bars, what: str = "weights") -> Array:
     """Return `value` as symbol-major (order "F") float64 of `bars.shape`; NaN = leave the position alone.
 
-    Raises `DecisionError` when it is no array of numbers, has another shape, or holds an infinite weight.
+    A dict or a table (pandas, polars) with symbols as names is put into the order of `bars.symbols`; symbols that it
+    leaves out are left alone. Raises `DecisionError` when it is no array of numbers, has another shape, names a symbol
+    that is not in the run, or holds an infinite weight.
     """
     if value is None:
         raise DecisionError(f"{what} returned None: return an array of shape {bars.shape}")
     try:
-        weights = np.array(value, dtype=np.float64, order="F")  # a copy: what was decided does not change afterwards
+        named = _by_symbol(value, bars, what)
+        weights = np.array(value if named is None else named, dtype=np.float64, order="F")  # a copy: it changes no more
+    except DecisionError:
+        raise
     except (TypeError, ValueError) as error:
         raise DecisionError(f"{what} returned {type(value).__name__}, which is no array of numbers ({error})") from None
     if weights.shape != bars.shape:
@@ -38,6 +46,44 @@ def as_decisions(value: object, bars: Bars, what: str = "weights") -> Array:
         row, column = (int(i) for i in infinite[0])
         one, bar = "weight" if what == "weights" else "target", f"{bars.time[row]} UTC"
         raise DecisionError(f"the {one} of {bars.symbols[column]} at bar {bar} is {weights[row, column]}")
+    return weights
+
+
+@contextmanager
+def asking(what: str, bars: Bars) -> Iterator[None]:
+    """Say on which bars a method was asked, where it raises."""
+    try:
+        yield
+    except Exception as error:
+        if len(bars):
+            first, last = (np.datetime_as_string(bars.time[at], unit="m").replace("T", " ") for at in (0, -1))
+            error.add_note(f"in {what}(bars) on the bars from {first} to {last} UTC, history included")
+        raise
+
+
+def _by_symbol(value: Any, bars: Bars, what: str) -> Array | None:
+    """Return a table's columns in the order of `bars.symbols`; None for what is no table with names."""
+    names = list(value if isinstance(value, dict) else getattr(value, "columns", ()))
+    if not any(isinstance(name, str) for name in names):
+        return None
+    for name in names:
+        if name not in bars.symbols:
+            hint = did_you_mean(str(name), bars.symbols)
+            raise DecisionError(f"{what} are for {name!r}, which is not in this run{hint}")
+    if len(set(names)) < len(names):
+        raise DecisionError(f"{what} have a symbol twice: {', '.join(map(str, names))}")
+    index: Any = getattr(value, "index", None)
+    dated = getattr(getattr(index, "dtype", None), "kind", "") == "M"
+    if dated and not np.array_equal(index.to_numpy(dtype="M8[us]"), bars.time):
+        raise DecisionError(f"the rows of {what} are not the bars: {len(index)} times, expected those of bars.time")
+    weights = np.full(bars.shape, np.nan, order="F")
+    for name in names:
+        column = np.asarray(value[name], dtype=np.float64)
+        if column.shape != (len(bars),):
+            raise DecisionError(
+                f"{what} of {name} have shape {column.shape}, expected ({len(bars)},): one for each bar"
+            )
+        weights[:, bars.symbols.index(name)] = column
     return weights
 
 

@@ -157,7 +157,8 @@ class Mine(Strategy):
     assert host.run(source) == 1
     failure = host.failure()
     assert (failure["kind"], failure["file"], failure["line"], failure["cell"]) == ("CODE", "strategy.py", 4, None)
-    assert failure["message"] == "ZeroDivisionError: division by zero"
+    assert failure["message"].splitlines()[0] == "ZeroDivisionError: division by zero"
+    assert "in weights(bars) on the bars from 1970-01-01 00:00 to" in failure["message"]
     assert "return helper(bars)" in failure["traceback"] and "runner.py" not in failure["traceback"]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tapedeck import source, strategy, within
 from tapedeck.bars import Array, Bars
-from tapedeck.decisions import DecisionError, as_decisions
+from tapedeck.decisions import DecisionError, as_decisions, asking
 from tapedeck.run import Run
 from tapedeck.submission import Inspection
 
@@ -40,7 +40,8 @@ def lookback_of(instance: strategy.Strategy) -> int:
 
 def _vectorised(instance: strategy.Strategy, level: str, bars: Bars) -> Array:
     method = instance.shares if level == "shares" else instance.weights
-    value = method(bars)
+    with asking(level, bars):
+        value = method(bars)
     try:
         return as_decisions(value, bars, level)
     except DecisionError as error:
