@@ -61,6 +61,24 @@ def test_a_refused_file_says_where_and_leaves_nothing(tmp_path: Path, capsys: py
     assert latest(tmp_path / "market", "equities-1d").symbols == ("A",)
 
 
+def test_what_was_left_out_and_put_right_is_said_with_file_and_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(HEADER + "".join(f"A,2020-01-{day},1,1,1,1,5\n" for day in ("06", "02", "01", "02", "09")))
+    assert ingest(tmp_path / "market", path) == 0
+    said = capsys.readouterr().out
+    for line in (
+        f"left out: 1 no session ({path}:4)",
+        f"put right: 1 duplicate ({path}:5)",
+        f"put right: 1 unsorted ({path}:3)",
+        "missing: 3 sessions",
+        "A has no bar from 2020-01-03 to 2020-01-03",
+        "A has no bar from 2020-01-07 to 2020-01-08",
+    ):
+        assert line in said
+
+
 @pytest.mark.parametrize("name", ["stocks-1d", "equities-5m"])
 def test_a_dataset_that_is_none_is_refused(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "a.csv"

@@ -61,6 +61,26 @@ def test_quarantine_holds_bad_rows_back_and_tells_each() -> None:
     assert (told["rows"], told["missing_sessions"], told["duplicates"]) == (2, 5, 1)
 
 
+def test_rows_left_out_and_put_right_are_told_with_their_lines() -> None:
+    days = ("06", "02", "01", "03", "02", "12", "09")  # unsorted, the 1st and the 12th without a session, the 2nd twice
+    reading = read(HEADER + "".join(f"A,2020-01-{day},1,1,1,1,5,\n" for day in days))
+    assert reading.left_out == {"no session": 2}
+    assert reading.places == {
+        "no session": ["a.csv:4", "a.csv:7"],
+        "unsorted": ["a.csv:3", "a.csv:6"],
+        "duplicate": ["a.csv:6"],
+    }
+    told = summary.symbols(reading)["A"]
+    assert (told["duplicates"], told["unsorted"], told["missing_sessions"]) == (1, 2, 2)
+    assert told["gaps"] == [("2020-01-07", "2020-01-08")]
+
+
+def test_of_a_reason_the_first_ten_places_are_told() -> None:
+    reading = read(HEADER + "A,2020-01-02,1,1,1,1,5,\n" + "A,2020-01-01,1,1,1,1,5,\n" * 20)
+    assert reading.left_out == {"no session": 20}
+    assert reading.places["no session"] == [f"a.csv:{line}" for line in range(3, 13)]
+
+
 def test_quarantine_takes_no_row_that_does_not_read() -> None:
     reading = read(HEADER + "A,2020-01-02,1,1,1,x,5,\n", "quarantine")
     assert reading.problems.shown[0].code == "number"
@@ -118,7 +138,7 @@ def told(reading: Reading) -> object:
         for symbol, series in reading.series.items()
         if not reading.problems.count
     }
-    shown = reading.problems.shown, reading.findings.shown, reading.left_out, reading.actions
+    shown = reading.problems.shown, reading.findings.shown, reading.left_out, reading.actions, reading.places
     return months, shown, summary.symbols(reading) if not reading.problems.count else None
 
 

@@ -72,13 +72,20 @@ def _told(path: Path, taken: Taken) -> str:
     counts = {
         "universe": taken.universes,
         "left out": taken.left_out,
+        "put right": {name: count for name, count in taken.put_right.items() if count},
         "found": taken.found,
         "missing": {name: count for name, count in taken.missing.items() if count},
     }
     lines = [f"{path}: {taken.rows:,} bars of {taken.symbols:,} symbols, {taken.months:,} months written"]
     for label, by in counts.items():
-        lines += [f"  {label}: {count:,} {what}" for what, count in sorted(by.items())]
+        lines += [f"  {label}: {count:,} {what}{_where(taken, what)}" for what, count in sorted(by.items())]
+    lines += [f"  {symbol} has no bar from {first} to {last}" for symbol, first, last in taken.gaps]
     return "\n".join([*lines, *(f"  {one}" for one in taken.findings), f"  snapshot {taken.snapshot}"])
+
+
+def _where(taken: Taken, what: str) -> str:
+    places = taken.places.get(what)
+    return f" ({', '.join(places)})" if places else ""
 
 
 def _seal(asked: argparse.Namespace) -> int:

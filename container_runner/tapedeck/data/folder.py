@@ -30,7 +30,10 @@ class Taken:
     symbols: int
     months: int
     left_out: Mapping[str, int]  # rows by reason
+    put_right: Mapping[str, int]  # "duplicate" rows left out, "unsorted" ones sorted
+    gaps: list[tuple[str, str, str]]  # the first ten: symbol, first and last session without a bar
     universes: Mapping[str, int]  # symbols by universe
+    places: Mapping[str, list[str]]  # file:line of the first ten of each reason, and of "duplicate" and "unsorted" rows
     found: Mapping[str, int]  # by code: held back ("price", "conflict") or told only ("two-scales")
     findings: list[str]  # the first hundred
     missing: Mapping[str, int]  # "sessions" without a bar, "bars" of the other sessions
@@ -57,7 +60,7 @@ def ingest(folder: Path, dataset: str, path: Path, bad_rows: BadRows = "reject")
         reading = drop.read(name, path.as_posix(), file, bad_rows=bad_rows, max_bytes=MAX_BYTES)
     problems = reading.problems
     published = None if problems.count else accept(FolderStore(folder), reading)
-    told = summary.symbols(reading).values() if published else []
+    told = summary.symbols(reading) if published else {}
     return Taken(
         snapshot=published.snapshot.id if published else None,
         problems=[_line(one) for one in problems.shown],
@@ -66,12 +69,18 @@ def ingest(folder: Path, dataset: str, path: Path, bad_rows: BadRows = "reject")
         symbols=len(reading.series),
         months=published.months_written if published else 0,
         left_out=reading.left_out,
+        places=reading.places,
+        put_right={
+            "duplicate": sum(one["duplicates"] for one in told.values()),
+            "unsorted": sum(one["unsorted"] for one in told.values()),
+        },
+        gaps=[(symbol, *gap) for symbol, one in told.items() for gap in one["gaps"]][: summary.GAPS],
         universes={name: len(symbols or ()) for name, symbols in reading.universes.items()},
         found=reading.findings.counts,
         findings=[_line(one) for one in reading.findings.shown],
         missing={
-            "sessions": sum(one["missing_sessions"] for one in told),
-            "bars": sum(one["missing_bars"] for one in told),
+            "sessions": sum(one["missing_sessions"] for one in told.values()),
+            "bars": sum(one["missing_bars"] for one in told.values()),
         },
     )
 

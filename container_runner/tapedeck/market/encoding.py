@@ -74,6 +74,12 @@ def check_decimal(text: str) -> re.Match[str]:
 
 def rescale(values: Iterable[int], scale: int, to: int) -> array[int]:
     """Return integers of `scale` as integers of scale `to`. Raises EncodingError when one does not fit."""
+    if (
+        to == scale
+        and isinstance(values, array)
+        and -MAX_ABS < min(values, default=0) <= max(values, default=0) < MAX_ABS
+    ):
+        return values
     if to >= scale:
         factor = 10 ** (to - scale)
         out = [value * factor for value in values]

@@ -37,6 +37,7 @@ class Report(TypedDict):
     months_written: int
     rows: int
     left_out: dict[str, int]  # rows by reason
+    places: dict[str, list[str]]  # file:line of the first ten of each reason, and of "duplicate" and "unsorted" rows
     bad_rows: BadRows | None  # the dataset's policy that held; null when the drop was refused
     finding_counts: dict[str, int]  # by code: "price" and "conflict" are held back, "two-scales" is told only
     findings: list[ProblemReport]  # the first hundred
@@ -69,6 +70,7 @@ def ingested(drop: Drop, reading: Reading, published: Published) -> Report:
     report["months_written"] = published.months_written
     report["rows"] = summary.rows(reading)
     report["left_out"] = dict(reading.left_out)
+    report["places"] = dict(reading.places)
     report["bad_rows"] = reading.bad_rows
     report["finding_counts"] = dict(reading.findings.counts)
     report["findings"] = _told(reading.findings.shown)
@@ -91,6 +93,7 @@ def _bare(drop: Drop, status: Literal["INGESTED", "REFUSED", "STATED"]) -> Repor
         months_written=0,
         rows=0,
         left_out={},
+        places={},
         bad_rows=None,
         finding_counts={},
         findings=[],

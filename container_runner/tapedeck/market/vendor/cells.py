@@ -6,11 +6,14 @@ import os
 import struct
 import tempfile
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from math import isnan, nan
+from operator import lt
 from pathlib import Path
+from typing import cast
 from weakref import finalize
 
 import pyarrow as pa
@@ -26,6 +29,28 @@ _NONE = Rounded(nan, nan)
 _PENDING = 32  # rows that are appended together, column by column: cheaper than one by one
 _COUNT = struct.Struct("<qq")  # of a spilled block: bytes packed and unpacked
 _BYTES = sum(array(kind).itemsize for kind in _TYPES)  # a row's
+
+
+NO_ADJUSTED = array("d", [nan]).tobytes()
+
+
+@dataclass(frozen=True)
+class Rows:
+    """`count` rows as bytes, a column each, by `_TYPES`."""
+
+    count: int
+    columns: Sequence[bytes | memoryview]
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The first and the last row's time."""
+        ts = memoryview(self.columns[0]).cast("B").cast("q")
+        return ts[0], ts[-1]
+
+    @property
+    def line(self) -> int:
+        """The first row's line."""
+        return memoryview(self.columns[_LINE]).cast("B").cast("q")[0]
 
 
 class Cell:
@@ -51,6 +76,11 @@ class Cell:
         self._pending.append((*numbers, day_number(row.session), file, row.line, adjusted.value, adjusted.half))
         if len(self._pending) == _PENDING:
             _ = self.columns
+
+    def take(self, rows: Rows) -> None:
+        """Add rows."""
+        for column, body in zip(self.columns, rows.columns, strict=True):
+            column.frombytes(body)
 
     def to_bytes(self) -> bytes:
         """Return the rows as this machine holds them."""
@@ -100,7 +130,7 @@ class Folded:
 
     month: Month
     sessions: list[date]
-    duplicates: int
+    repeated: list[tuple[int, int]]  # rows that were there before with the same values
     conflicts: list[tuple[tuple[int, int], tuple[int, int]]]  # a row, and the one before of its time that differs
     unfit: list[tuple[tuple[int, int], str]]  # rows whose numbers do not go with the others', with the column
     adjusted: list[tuple[date, float, Rounded]]  # session, raw close, adjusted close
@@ -110,8 +140,10 @@ def fold(cell: Cell, *, hold_back: bool) -> Folded:
     """Sort by time and drop repeated rows; of rows of one time that differ none is kept with `hold_back`."""
     scaled, unfit = _scaled(cell)
     ts, (_, numbers) = cell.columns[0], scaled
+    if all(map(lt, ts, islice(ts, 1, None))):
+        return _folded(cell, scaled, range(len(ts)), Folded(_EMPTY, [], [], [], unfit, []))
     kept: list[int] = []
-    duplicates, conflicts, clashing = 0, [], set()
+    repeated, conflicts, clashing = [], [], set()
     for at in sorted(range(len(ts)), key=ts.__getitem__):
         if not kept or ts[kept[-1]] != ts[at]:
             kept.append(at)
@@ -119,10 +151,10 @@ def fold(cell: Cell, *, hold_back: bool) -> Folded:
             conflicts.append((cell.where(at), cell.where(kept[-1])))
             clashing.add(kept[-1])
         else:
-            duplicates += 1
+            repeated.append(cell.where(at))
     if hold_back:
         kept = [at for at in kept if at not in clashing]
-    return _folded(cell, scaled, kept, Folded(_EMPTY, [], duplicates, conflicts, unfit, []))
+    return _folded(cell, scaled, kept, Folded(_EMPTY, [], repeated, conflicts, unfit, []))
 
 
 _Scaled = tuple[list[int], list["array[int]"]]  # scales and values of the five numbers
@@ -132,33 +164,49 @@ _EMPTY = Month({name: array("q") for name in COLUMNS}, 0, 0)
 def _scaled(cell: Cell) -> tuple[_Scaled, list[tuple[tuple[int, int], str]]]:
     scales, columns, unfit = [], [], []
     for name, values, own in zip(COLUMNS[1:], cell.columns[1:6], cell.columns[6:11], strict=True):
-        scale = int(max(own, default=0))
-        out = array("q")
-        for at, (value, its) in enumerate(zip(values, own, strict=True)):
-            tick = int(value) * 10 ** (scale - int(its))
-            if abs(tick) >= MAX_ABS:
-                unfit.append((cell.where(at), name))
-                tick = 0
-            out.append(tick)
+        scale, out = int(max(own, default=0)), cast("array[int]", values)
+        if own.count(scale) < len(own) or max(out, default=0) >= MAX_ABS:
+            scale, out, wrong = _rescaled(out, cast("array[int]", own))
+            unfit += [(cell.where(at), name) for at in wrong]
         scales.append(scale)
         columns.append(out)
     return (scales, columns), unfit
 
 
-def _folded(cell: Cell, scaled: _Scaled, kept: list[int], told: Folded) -> Folded:
+def _rescaled(values: array[int], own: array[int]) -> tuple[int, array[int], list[int]]:
+    """Return the least scale for all, the values at it, and the rows that do not fit: they are 0."""
+    least = list(map(_least, values, own))
+    scale = max(its for _, its in least)
+    ticks = [value * 10 ** (scale - its) for value, its in least]
+    wrong = [at for at, tick in enumerate(ticks) if abs(tick) >= MAX_ABS]
+    for at in wrong:
+        ticks[at] = 0
+    return scale, array("q", ticks), wrong
+
+
+def _least(value: int, scale: int) -> tuple[int, int]:
+    while scale and value % 10 == 0:
+        value, scale = value // 10, scale - 1
+    return value, scale
+
+
+def _folded(cell: Cell, scaled: _Scaled, kept: Sequence[int], told: Folded) -> Folded:
     scales, numbers = scaled
-    picked = [array("q", [int(column[at]) for at in kept]) for column in (cell.columns[0], *numbers)]
+    columns = [cast("array[int]", cell.columns[0]), *numbers]
+    if len(kept) < len(columns[0]) or not isinstance(kept, range):
+        columns = [array("q", [column[at] for at in kept]) for column in columns]
     if not told.unfit and kept:
         told.month = encoding.month(
-            dict(zip(COLUMNS, picked, strict=True)), dict(zip(COLUMNS[1:], scales, strict=True))
+            dict(zip(COLUMNS, columns, strict=True)), dict(zip(COLUMNS[1:], scales, strict=True))
         )
     sessions = cell.columns[_SESSION]
-    told.sessions = [from_day_number(int(day)) for day in dict.fromkeys(sessions[at] for at in kept)]
-    told.adjusted = list(_adjusted(cell, kept))
+    told.sessions = [from_day_number(int(day)) for day in dict.fromkeys(map(sessions.__getitem__, kept))]
+    if cell.columns[_ADJUSTED].tobytes() != NO_ADJUSTED * len(cell.columns[_ADJUSTED]):
+        told.adjusted = list(_adjusted(cell, kept))
     return told
 
 
-def _adjusted(cell: Cell, kept: list[int]) -> Iterator[tuple[date, float, Rounded]]:
+def _adjusted(cell: Cell, kept: Sequence[int]) -> Iterator[tuple[date, float, Rounded]]:
     values, halves, closes, scales = (cell.columns[at] for at in (_ADJUSTED, _HALF, 4, 9))
     for at in kept:
         if not isnan(values[at]):

@@ -12,8 +12,8 @@ from tapedeck.market import encoding
 from tapedeck.market.errors import EncodingError
 from tapedeck.market.vendor import polygon
 from tapedeck.market.vendor.bar import Tick
+from tapedeck.market.vendor.form import Fields, Layout
 from tapedeck.market.vendor.reading import Reading
-from tapedeck.market.vendor.tabular import Fields, Layout
 
 _NAMES = {
     "symbol": "symbol",
@@ -23,6 +23,7 @@ _NAMES = {
     **{name: name for name in encoding.PRICES},
 }
 _RTYPES = {"33": "1m", "34": "1h", "35": "1d"}
+_DECIMALS = 9
 _UNDEFINED = str(2**63 - 1)
 _MINUTE_NS = 60 * 10**9
 
@@ -50,7 +51,7 @@ def _utc_day(seconds: int) -> date:
 def _price(text: str) -> Tick:
     if text == _UNDEFINED:
         raise EncodingError("the price is undefined")
-    return encoding.ticks(f"{text}e-9" if text.lstrip("-").isdigit() else text)
+    return encoding.ticks(f"{text}e-{_DECIMALS}" if text.lstrip("-").isdigit() else text)
 
 
 def _other(reading: Reading, row: Fields) -> str | None:
@@ -58,5 +59,5 @@ def _other(reading: Reading, row: Fields) -> str | None:
 
 
 LAYOUT = Layout(
-    _NAMES, ("symbol", "date", "rtype", *encoding.PRICES, "volume"), _when, _price, symbol=str.upper, other=_other
+    _NAMES, ("symbol", "date", "rtype", *encoding.PRICES, "volume"), _when, _price, other=_other, fixed=_DECIMALS
 )

@@ -18,6 +18,7 @@ from tapedeck.market.errors import DatasetNameError
 from tapedeck.market.layout import Dataset
 from tapedeck.market.ranged import S3Object
 from tapedeck.market.vendor import binance, databento, derive, lean, members, parquet, plain, polygon, tabular
+from tapedeck.market.vendor.form import Layout, bare
 from tapedeck.market.vendor.problems import TooManyProblemsError
 from tapedeck.market.vendor.reading import HELD_ROWS, BadRows, Reading
 from tapedeck.market.vendor.source import Room, TooLargeError, TooLongError, UnpackError, head, metered, zstandard
@@ -82,8 +83,8 @@ def _derive(reading: Reading) -> None:
             reading.actions[symbol] = derive.from_adjusted(symbol, closes)
 
 
-def _layout(header: list[str]) -> tabular.Layout:
-    names = set(map(tabular.bare, header))
+def _layout(header: list[str]) -> Layout:
+    names = set(map(bare, header))
     if "windowstart" in names:
         return polygon.LAYOUT
     return databento.LAYOUT if "tsevent" in names else plain.LAYOUT
@@ -162,15 +163,17 @@ class _Opener:
     def _text(self, path: PurePosixPath, shown: str, file: io.BufferedReader, *, in_zip: bool = False) -> None:
         digit = head(file)[:1].isdigit()
         folder = _FOLDERS.get(path.parent.name)
+        klines = binance.NAME.fullmatch(path.name)
+        if not (folder or klines or (in_zip and digit)):
+            tabular.read(self._reading, shown, path.stem, file, _layout)
+            return
         with io.TextIOWrapper(file, "utf-8-sig", newline="") as lines:
             if folder:
                 folder(self._reading, shown, path.stem, lines)
-            elif binance.NAME.fullmatch(path.name):
+            elif klines:
                 binance.read(self._reading, shown, path.name, lines)
-            elif in_zip and digit:
-                lean.read_bars(self._reading, shown, path.name, lines)
             else:
-                tabular.read(self._reading, shown, path.stem, lines, _layout)
+                lean.read_bars(self._reading, shown, path.name, lines)
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from datetime import date, datetime
 from functools import lru_cache
 
 from tapedeck.market import encoding
+from tapedeck.market.vendor.form import Layout
 from tapedeck.market.vendor.reading import Reading
-from tapedeck.market.vendor.tabular import Layout
 
 _NAMES = {
     "symbol": "symbol",

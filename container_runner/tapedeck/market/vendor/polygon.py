@@ -10,8 +10,8 @@ import re
 from datetime import date
 
 from tapedeck.market import encoding
+from tapedeck.market.vendor.form import Layout
 from tapedeck.market.vendor.reading import Reading
-from tapedeck.market.vendor.tabular import Layout
 
 _NAMES = {
     "ticker": "symbol",

@@ -13,11 +13,12 @@ from tapedeck.market.calendar import MINUTE_US, Calendar
 from tapedeck.market.errors import CalendarError
 from tapedeck.market.layout import Dataset
 from tapedeck.market.vendor.bar import Rounded, Row, Tick, faults, two_scales
-from tapedeck.market.vendor.cells import Spill
+from tapedeck.market.vendor.cells import Rows, Spill
 from tapedeck.market.vendor.problems import Findings, Problem, Problems
 from tapedeck.market.vendor.series import Series
 
 BadRows = Literal["reject", "quarantine"]
+PLACES = 10  # that are told of a reason
 HELD_ROWS = 2_000_000  # in memory, before they are spilled to a file: some 170 MB
 
 
@@ -46,6 +47,7 @@ class Reading:
     problems: Problems = field(default_factory=Problems)
     findings: Findings = field(default_factory=Findings)  # "price", "conflict": held back; "two-scales": told only
     left_out: Counter[str] = field(default_factory=Counter)  # rows by reason
+    places: dict[str, list[str]] = field(default_factory=dict)  # file:line of the first ones left out, and out of order
     _starts: dict[date, range] = field(default_factory=dict, repr=False)
     _files: dict[str, int] = field(default_factory=dict, repr=False)
     _held: int = 0
@@ -75,16 +77,42 @@ class Reading:
         if fault:
             self._bad(file, line, "price", f"{symbol}: {fault}")
             return
-        ts = self._place(at)
+        ts = self._place(at, file, line)
         if ratio := two_scales(ticks):
             self._two_scales(Problem(file, line, "two-scales", symbol), at, ratio, kept=ts is not None)
         if ts is None:
             return
+        if self._series(symbol).add(Row(at[0], ts, ticks, file, line, adjusted), self.file_number(file)):
+            self.seen("unsorted", file, line)
+        self._hold(1)
+
+    def take(self, symbol: str, month: str, rows: Rows, *, late: list[int]) -> list[int]:
+        """Take rows of a symbol's month in the order of reading; `late`: lines of those earlier than the one before.
+
+        Nothing is checked: `batch` did. Return `late`, with the first row's line where it is late too.
+        """
+        found = self._series(symbol).extend(month, rows, late)
+        self._hold(rows.count)
+        return found
+
+    def seen(self, reason: str, file: str, line: int) -> None:
+        """Note where a row stood that was left out, or out of order."""
+        places = self.places.setdefault(reason, [])
+        if len(places) < PLACES:
+            places.append(f"{file}:{line}")
+
+    def file_number(self, file: str) -> int:
+        """Return a file's number, by which its rows know it."""
+        return self._files.setdefault(file, len(self._files))
+
+    def _series(self, symbol: str) -> Series:
         series = self.series.get(symbol)
         if series is None:
             series = self.series[symbol] = Series(symbol)
-        series.add(Row(at[0], ts, ticks, file, line, adjusted), self._files.setdefault(file, len(self._files)))
-        self._held += 1
+        return series
+
+    def _hold(self, rows: int) -> None:
+        self._held += rows
         if self._held >= self.held_rows:
             self._spill_all()
 
@@ -108,6 +136,8 @@ class Reading:
             for (file, line), (other, before) in folded.conflicts:
                 message = f"{symbol} has another bar of this time in {files[other]}, line {before}"
                 self._bad(files[file], line, "conflict", message)
+            for file, line in folded.repeated:
+                self.seen("duplicate", files[file], line)
             for (file, line), name in folded.unfit:
                 message = f"{symbol}: {name} does not fit 2**53 at the decimals that others of its month have"
                 self.problems.add(files[file], line, "number", message)
@@ -126,20 +156,28 @@ class Reading:
         message = f"{found.message}: the bar of {at[0]}{clock} holds two scales, {ratio} to 1; {fate}"
         self.findings.add(replace(found, message=message))
 
-    def _place(self, at: tuple[date, int]) -> int | None:
-        """Return where a bar stands, us UTC; None, and counted, when it is not on the grid."""
+    def _place(self, at: tuple[date, int], file: str, line: int) -> int | None:
+        place = self.place(at)
+        if isinstance(place, int):
+            return place
+        self.leave_out(place, file, line)
+        return None
+
+    def leave_out(self, reason: str, file: str, line: int) -> None:
+        """Count a row that is not taken."""
+        self.left_out[reason] += 1
+        self.seen(reason, file, line)
+
+    def place(self, at: tuple[date, int]) -> int | str:
+        """Return where a bar stands, us UTC; why it is left out when it is not on the grid."""
         day, minutes = at
         starts = self._starts.get(day)
         if starts is None:
             starts = self._starts[day] = self._grid(day)
         if not starts:
-            self.left_out["no session"] += 1
-            return None
+            return "no session"
         ts = starts[0] if self.dataset.bar == "1d" else self.calendar.to_utc(day, minutes)
-        if ts not in starts:
-            self.left_out["outside of the session"] += 1
-            return None
-        return ts
+        return ts if ts in starts else "outside of the session"
 
     def _spill_all(self) -> None:
         self._spill = self._spill or Spill()

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from tapedeck.market.calendar import day_number
 from tapedeck.market.encoding import COLUMNS, Month
 from tapedeck.market.vendor.bar import AdjustedClose, Row
-from tapedeck.market.vendor.cells import Cell, Folded, Spill, fold
+from tapedeck.market.vendor.cells import Cell, Folded, Rows, Spill, fold
 
 _HEAD = struct.Struct("<qq")
 
@@ -56,7 +57,7 @@ class Series:
     rows: int = 0
     duplicates: int = 0
     unsorted: int = 0
-    sessions: int = 0  # with a bar
+    sessions: array[int] = field(default_factory=lambda: array("i"))  # with a bar, day numbers ascending
     first: date = date.max
     last: date = date.min
     months: Months = field(default_factory=Months)
@@ -69,14 +70,28 @@ class Series:
     def __len__(self) -> int:
         return self.rows
 
-    def add(self, row: Row, file: int) -> None:
-        """Add a bar of the drop's file with this number."""
+    def add(self, row: Row, file: int) -> bool:
+        """Add a bar of the drop's file with this number; say whether it is earlier than the one before."""
         cell = self._cells.get(name := f"{row.session.year:04}-{row.session.month:02}")
         if cell is None:
             cell = self._cells[name] = Cell()
         cell.add(row, file)
-        self.unsorted += row.ts < self._previous
+        late = row.ts < self._previous
+        self.unsorted += late
         self._previous = row.ts
+        return late
+
+    def extend(self, month: str, rows: Rows, late: list[int]) -> list[int]:
+        """Add rows of a month; `late`: the lines of those that are earlier than the one before. Return all such."""
+        cell = self._cells.get(month)
+        if cell is None:
+            cell = self._cells[month] = Cell()
+        cell.take(rows)
+        first, last = rows.ends
+        found = [rows.line, *late] if first < self._previous else late
+        self.unsorted += len(found)
+        self._previous = last
+        return found
 
     def spill(self, file: Spill) -> None:
         """Move the rows in memory to a file."""
@@ -105,10 +120,10 @@ class Series:
 
     def _count(self, folded: Folded, bars: Callable[[date], int]) -> None:
         self.rows += len(folded.month)
-        self.duplicates += folded.duplicates
+        self.duplicates += len(folded.repeated)
         self._adjusted += [AdjustedClose(*one) for one in folded.adjusted]
         if folded.sessions:
-            self.sessions += len(folded.sessions)
+            self.sessions.extend(map(day_number, folded.sessions))
             self.grid += sum(map(bars, folded.sessions))
             self.first = min(self.first, folded.sessions[0])
             self.last = max(self.last, folded.sessions[-1])

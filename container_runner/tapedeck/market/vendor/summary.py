@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import date
 from typing import TypedDict
 
 from tapedeck.market.actions import Dividend, Split
+from tapedeck.market.calendar import day_number
 from tapedeck.market.vendor.reading import Reading
+
+GAPS = 10
 
 
 class SymbolReport(TypedDict):
@@ -15,6 +20,7 @@ class SymbolReport(TypedDict):
     first: str | None
     last: str | None
     missing_sessions: int  # sessions between first and last without any bar
+    gaps: list[tuple[str, str]]  # the first ten runs of those sessions: first, last
     missing_bars: int  # bars of the calendar without a row, in the sessions that have any
     duplicates: int  # rows that were there twice with the same values
     unsorted: int  # rows that were earlier than the row before them
@@ -40,7 +46,8 @@ def _symbol(reading: Reading, symbol: str) -> SymbolReport:
         rows=series.rows if series else 0,
         first=series.first.isoformat() if series else None,
         last=series.last.isoformat() if series else None,
-        missing_sessions=len(between) - series.sessions if series else 0,
+        missing_sessions=len(between) - len(series.sessions) if series else 0,
+        gaps=_gaps(between, series.sessions)[:GAPS] if series else [],
         missing_bars=series.grid - series.rows if series else 0,
         duplicates=series.duplicates if series else 0,
         unsorted=series.unsorted if series else 0,
@@ -48,6 +55,18 @@ def _symbol(reading: Reading, symbol: str) -> SymbolReport:
         dividends=[_dividend(one) for one in actions.dividends] if actions else [],
         notes=list(actions.notes) if actions else [],
     )
+
+
+def _gaps(sessions: list[date], there: Iterable[int]) -> list[tuple[str, str]]:
+    held, gaps, open_ = set(there), list[tuple[str, str]](), False
+    for session in sessions:
+        missing, day = day_number(session) not in held, session.isoformat()
+        if missing and open_:
+            gaps[-1] = gaps[-1][0], day
+        elif missing:
+            gaps.append((day, day))
+        open_ = missing
+    return gaps
 
 
 def _split(split: Split) -> dict[str, str | float]:
