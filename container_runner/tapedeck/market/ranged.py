@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-PART = 16 * 2**20  # bytes of a GET; up to three parts are in memory
+PART = 8 * 2**20  # bytes of a GET; up to three parts are in memory
 _TRIES = 4  # of a part: the client tries again what is refused, not what breaks off
 
 
