@@ -38,6 +38,8 @@ class Broker(Ledger):
         self.issued = state.issued
         self.orders: dict[int, Order] = {order.id: order for order in state.orders}
         self._woken = -1  # the session whose orders are awake
+        settings = state.settings
+        self._plain = settings.leverage == 1.0 and not settings.by_volume and not settings.maintenance_margin
 
     def put_back(self, state: OrderState) -> None:
         """Write accounts and orders into the state."""
@@ -88,6 +90,8 @@ class Broker(Ledger):
 
     def open(self, when: When, quotes: Sequence[Prices], marks: Callable[[], list[float]]) -> None:
         """Fill what a bar fills; `quotes` by column, `marks` tells the last known closes of what does not trade."""
+        if self._plain and len(self.orders) == 1 and self._alone(when, quotes):
+            return
         if when.session != self._woken:
             self._wake(when.session)
         volumes: list[float] = []
@@ -120,6 +124,18 @@ class Broker(Ledger):
         resting.sort(key=lambda o: (o.kind == "limit", o.quantity > 0, o.id))
         for order in resting:
             self._within(when, order, quotes[order.column], equity, unpaid)
+
+    def _alone(self, when: When, quotes: Sequence[Prices]) -> bool:
+        """Fill the only order there is, if it is new and at the market, as `open` would; say whether it was."""
+        (order,) = self.orders.values()
+        price = _open(quotes[order.column])
+        if order.kind != "market" or order.session >= 0 or math.isnan(price):
+            return False
+        if order.quantity < 0:
+            self._sell(when, order, order.quantity, price)
+        else:
+            self._buy(when, [order], {order.id: order.quantity}, {order.column: price}, [], set())
+        return True
 
     def _valued(self, opens: list[float], marks: Callable[[], list[float]]) -> tuple[list[float], list[float]]:
         """Return opens, or last closes where there is none, and each account's equity by them, where that matters."""
