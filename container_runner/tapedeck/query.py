@@ -186,12 +186,13 @@ def _adjusted(  # noqa: PLR0917 -- as `adjust.forward_factors`
 
 def _missing(span: tuple[date, date] | None, block: Block | Bars, at: int) -> Iterator[Missing]:
     """Yield the runs of sessions in which a symbol has no bar; `span`: its first and last session, where known."""
-    days, row = np.unique(block.session, return_index=True)
+    row = np.flatnonzero(np.diff(block.session, prepend=-1))  # where each session begins
     fields = block.fields() if isinstance(block, Bars) else block.fields
-    if not len(days):
-        return
     told = next((name for name in ("close", "open", "high", "low") if name in fields), None)
-    bar = ~np.isnan(fields[told][:, at]) if told else fields["volume"][:, at] > 0
+    values = fields[told or "volume"][:, at]
+    if not len(row) or (told and not np.isnan(values[row]).any()):  # a bar at every open: there is nothing to look for
+        return
+    days, bar = block.session[row], ~np.isnan(values) if told else values > 0
     gaps = np.flatnonzero(~np.logical_or.reduceat(bar, row))
     symbol = block.symbols[at]
     begin, end = span or (date.min, date.max)

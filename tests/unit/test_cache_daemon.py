@@ -17,10 +17,11 @@ from cache.counts import Counts
 from cache.settings import Settings
 from cache.tiers import Tiers
 from sidecar import near
-from tapedeck.market import gridded, months, years
+from tapedeck.market import gridded, years
 from tapedeck.market.errors import EncodingError
 from tapedeck.market.gridded import FIELDS
 from tapedeck.market.leaf import Leaf, MonthRef
+from tapedeck.market.wanted import wanted as of_leaf
 
 DIGEST = "ab" * 32
 YEAR = ["equities-1m", "BRK.B", [["2004-01", "v1", DIGEST], ["2004-03", None, DIGEST]]]
@@ -48,7 +49,7 @@ def test_the_sidecar_and_the_daemon_come_to_the_same_name() -> None:
     [asked] = parse_bring(body()).years
     day = date(2004, 1, 2)
     refs = {month: MonthRef(DIGEST, 1, 2, 0, day, day) for month in ("2004-01", "2004-03")}
-    wanted = tuple(months.wanted("equities-1m", Leaf("BRK.B", refs), name) for name in refs)
+    wanted = tuple(of_leaf("equities-1m", Leaf("BRK.B", refs), refs))
     assert years.Year("equities-1m", "BRK.B", wanted).name == asked.name
     others = [
         ["crypto-1m", *YEAR[1:]],

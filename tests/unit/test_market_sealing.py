@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 
 from tapedeck.cli import main
 from tapedeck.market import calendar as calendars
-from tapedeck.market import encoding, layout, months, publish, sealing, snapshot, year
+from tapedeck.market import encoding, layout, months, publish, sealing, snapshot, year_file
 from tapedeck.market.encoding import COLUMNS, Month
 from tapedeck.market.errors import EncodingError, UnknownSymbolError
-from tapedeck.market.leaf import MonthRef
 from tapedeck.market.publish import Change
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import FolderStore
@@ -63,6 +62,10 @@ def names(at: Snapshot, symbol: str) -> list[str]:
     return [name for name in ("2019", "2020", "2021") if leaf.sealed_year(name)]
 
 
+def digests(at: Snapshot, symbol: str, year: str) -> dict[str, str]:
+    return {name: ref.digest for name, ref in at.leaf(symbol).year(year).items()}
+
+
 def objects(store: FolderStore) -> list[Path]:
     return sorted(store.root.glob("sealed/**/*.parquet"))
 
@@ -70,10 +73,10 @@ def objects(store: FolderStore) -> list[Path]:
 def test_closed_years_become_an_object_a_symbol_and_no_id_changes(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     at = market(store)
-    digests = {symbol: entry.leaf for symbol, entry in at.entries.items()}
+    before = {symbol: entry.leaf for symbol, entry in at.entries.items()}
     assert sealing.seal(store, at) == sealing.Outcome(now=3)
     sealed = again(store, at)
-    assert (sealed.id, {symbol: entry.leaf for symbol, entry in sealed.entries.items()}) == (at.id, digests)
+    assert (sealed.id, {symbol: entry.leaf for symbol, entry in sealed.entries.items()}) == (at.id, before)
     assert snapshot.latest(store, DATASET.name) == at.id
     assert names(sealed, "AAPL") == ["2019", "2020"]
     assert names(sealed, "IBM") == ["2020"]
@@ -85,10 +88,7 @@ def test_closed_years_become_an_object_a_symbol_and_no_id_changes(tmp_path: Path
     for symbol in ("AAPL", "IBM"):
         leaf = sealed.leaf(symbol)
         body = store.get(layout.sealed_key(DATASET.name, symbol, "2020", leaf.content_of("2020")))
-        held = year.checked(body, leaf.year("2020"))
-        assert {name: encoding.digest(one) for name, one in held.items()} == {
-            name: ref.digest for name, ref in leaf.year("2020").items()
-        }
+        assert list(year_file.checked(body, digests(sealed, symbol, "2020"))) == list(leaf.year("2020"))
 
 
 def test_sealing_again_does_nothing_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
@@ -128,15 +128,17 @@ def test_a_damaged_object_of_an_interrupted_sealing_is_made_anew(tmp_path: Path)
     key = layout.sealed_key(DATASET.name, "IBM", "2020", at.leaf("IBM").content_of("2020"))
     store.put(key, b"half of a file")
     assert sealing.seal(store, at, ["IBM"]).now == 1
-    year.checked(store.get(key), at.leaf("IBM").year("2020"))
+    year_file.checked(store.get(key), digests(at, "IBM", "2020"))
 
 
 def test_a_year_is_named_only_after_every_month_had_its_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = FolderStore(tmp_path)
     at = market(store)
-    honest = year.encode
+    honest = year_file.encode
     swapped = month("2020-04")
-    monkeypatch.setattr(year, "encode", lambda read: honest({n: swapped if n == "2020-03" else read[n] for n in read}))
+    monkeypatch.setattr(
+        year_file, "encode", lambda read: honest({n: swapped if n == "2020-03" else read[n] for n in read})
+    )
     done = sealing.seal(store, at, ["AAPL"])
     assert done.now == 1
     assert "AAPL 2020" in done.problems[0]
@@ -227,21 +229,20 @@ VALUES = st.integers(-(2**40), 2**40)
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(COUNT, st.integers(0, 3), st.integers(0, 2), VALUES), min_size=1, max_size=12))
 def test_months_of_any_scales_come_back_from_a_year_as_they_were(kinds: list[tuple[int, int, int, int]]) -> None:
-    held, refs = {}, {}
+    held = {}
     for number, (rows, price, volume, value) in enumerate(kinds, 1):
         columns = {name: array("q", [value + at * row for row in range(rows)]) for at, name in enumerate(COLUMNS)}
-        one = encoding.month(columns, dict.fromkeys(COLUMNS[1:5], price) | {"volume": volume})
-        name = f"2020-{number:02}"
-        day = date(2020, number, 1)
-        held[name] = one
-        refs[name] = MonthRef(encoding.digest(one), rows, one.price_scale, one.volume_scale, day, day)
-    body = year.encode(held)
-    assert year.checked(body, refs) == held
-    for name, narrow in year.decode(body, refs, ("ts", "close"), narrow=True).items():
-        own, scale = held[name], narrow.price_scale
-        assert list(narrow.columns) == ["ts", "close"]
-        assert [v / 10**scale for v in narrow.columns["close"]] == [
-            v / 10**own.price_scale for v in own.columns["close"]
-        ]
+        scales = dict.fromkeys(COLUMNS[1:5], price) | {"volume": volume}
+        held[f"2020-{number:02}"] = encoding.month(columns, scales)
+    body, wanted = year_file.encode(held), {name: encoding.digest(one) for name, one in held.items()}
+    assert year_file.checked(body, wanted) == held
+    some = sorted(held)[::2]
+    narrow = year_file.decode(body, some, ("ts", "close"), narrow=True)
+    assert list(narrow.columns) == ["ts", "close"]
+    expected = [v / 10 ** held[name].price_scale for name in some for v in held[name].columns["close"]]
+    assert [v / 10**narrow.price_scale for v in narrow.columns["close"]] == expected
+    for others in ({"2020-01": "0" * 64}, {"2021-01": wanted["2020-01"]}):
+        with pytest.raises(EncodingError):
+            year_file.checked(body, wanted | others)
     with pytest.raises(EncodingError):
-        year.checked(body, refs | {"2020-01": MonthRef("0" * 64, *list(refs["2020-01"].__dict__.values())[1:])})
+        year_file.checked(encoding.encode(held["2020-01"]), {})  # a month's file

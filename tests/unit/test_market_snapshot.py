@@ -22,6 +22,7 @@ from tapedeck.market.encoding import COLUMNS, PRICES, Month
 from tapedeck.market.errors import DataError, PublishConflictError, UnknownSnapshotError, UnknownSymbolError
 from tapedeck.market.publish import Change
 from tapedeck.market.store import FolderStore
+from tapedeck.market.wanted import wanted
 
 DATASET = layout.parse_dataset("equities-1d")
 XNYS = calendars.get("XNYS")
@@ -250,9 +251,9 @@ def test_the_last_months_are_read_once(store: FolderStore, monkeypatch: pytest.M
     cache, asked = months.MonthCache(), []
     real = store.get
     monkeypatch.setattr(store, "get", lambda key, version=None: asked.append(key) or real(key, version))
-    wanted = [months.wanted(DATASET.name, at.leaf("AAPL"), name) for name in ("2020-01", "2020-02")]
-    assert len(list(months.load(store, wanted, cache))) == 2
-    again = [*wanted, months.wanted(DATASET.name, at.leaf("AAPL"), "2020-03")]
+    asked_for = wanted(DATASET.name, at.leaf("AAPL"), ("2020-01", "2020-02"))
+    assert len(list(months.load(store, asked_for, cache))) == 2
+    again = wanted(DATASET.name, at.leaf("AAPL"), ("2020-01", "2020-02", "2020-03"))
     assert [want.name for want, _ in months.load(store, again, cache)] == ["2020-01", "2020-02", "2020-03"]
     assert len(asked) == 3
 

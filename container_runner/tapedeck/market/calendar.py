@@ -120,7 +120,7 @@ class Calendar:
         for day in self._range(start, end):
             starts = self.starts(bar, from_day_number(day))
             ts.extend(starts)
-            session.extend([day] * len(starts))
+            session += array("i", [day]) * len(starts)
         return Grid(ts, session)
 
     def digest(self, start: date, end: date) -> str:

@@ -12,9 +12,11 @@ import math
 import re
 import sys
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,8 +29,8 @@ MAX_SCALE = 12
 MAX_ABS = 2**53
 _DECIMAL = re.compile(r"([+-]?)(?=\.?[0-9])([0-9]{0,32})(?:\.([0-9]{0,32}))?(?:[eE]([+-]?[0-9]{1,2}))?", re.ASCII)
 _INT32_MAX = 2**31 - 1
-_PRICE_SCALE = b"tapedeck.price_scale"
-_VOLUME_SCALE = b"tapedeck.volume_scale"
+_PRICE_SCALE = "tapedeck.price_scale"
+_VOLUME_SCALE = "tapedeck.volume_scale"
 
 
 Body: TypeAlias = "bytes | memoryview"
@@ -45,6 +47,20 @@ class Month:
 
     def __len__(self) -> int:
         return len(self.columns["ts"])
+
+    def rows(self, begin: int, end: int) -> Month:
+        """Return some of the bars, where they are."""
+        columns = {name: values[begin:end] for name, values in self.columns.items()}
+        return Month(columns, self.price_scale, self.volume_scale)
+
+    def copy(self) -> Month:
+        """Return the bars without what they are a part of."""
+        columns = {name: memoryview(values.tobytes()).cast(_format(values)) for name, values in self.columns.items()}
+        return Month(columns, self.price_scale, self.volume_scale)
+
+
+def _format(values: Column) -> Literal["q", "i"]:
+    return "q" if values.itemsize == 8 else "i"
 
 
 def ticks(text: str) -> tuple[int, int]:
@@ -135,18 +151,20 @@ def digest(month: Month) -> str:
 
 
 def little_endian(values: Column) -> bytes:
-    """Return a column's int64 bytes in little-endian order."""
+    """Return a column's values as int64 bytes in little-endian order."""
+    if values.itemsize != 8:
+        values = array("q", values)
     if sys.byteorder == "big":
         values = array("q", values)
         values.byteswap()
     return values.tobytes()
 
 
-def encode(*months: Month) -> bytes:
+def encode(*months: Month, metadata: Mapping[str, str] = MappingProxyType({})) -> bytes:
     """Return months of one scale as Parquet, a row group each: DELTA_BINARY_PACKED, lz4_raw, no dictionary."""
     types = {name: _type(name, [month.columns[name] for month in months]) for name in COLUMNS}
-    metadata = {_PRICE_SCALE: str(months[0].price_scale), _VOLUME_SCALE: str(months[0].volume_scale)}
-    schema = pa.schema([pa.field(name, kind, nullable=False) for name, kind in types.items()], metadata=metadata)
+    told = {**metadata, _PRICE_SCALE: str(months[0].price_scale), _VOLUME_SCALE: str(months[0].volume_scale)}
+    schema = pa.schema([pa.field(name, kind, nullable=False) for name, kind in types.items()], metadata=told)
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(
         sink,
@@ -160,7 +178,7 @@ def encode(*months: Month) -> bytes:
         for month in months:
             arrays = [_arrow(month.columns[name]).cast(kind) for name, kind in types.items()]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=max(1, len(month)))
-        writer.add_key_value_metadata(metadata)
+        writer.add_key_value_metadata(told)
     return bytes(sink.getvalue())
 
 
@@ -173,39 +191,55 @@ def _type(name: str, columns: Sequence[Column]) -> Any:
 
 
 def _arrow(values: Column) -> Any:
-    return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values)])
+    kind = pa.int64() if values.itemsize == 8 else pa.int32()
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
+
+
+@dataclass(frozen=True)
+class File:
+    """An open file of bars: its metadata, and how many row groups it has."""
+
+    metadata: Mapping[str, str]
+    groups: int
+    parquet: Any
+
+
+@contextmanager
+def opened(body: Body) -> Iterator[File]:
+    """Open a file. Raises EncodingError, for what reading finds as well, when it is cut, corrupt or not one of ours."""
+    try:
+        with pq.ParquetFile(pa.BufferReader(pa.py_buffer(body))) as parquet:
+            said = {key.decode(): value.decode() for key, value in (parquet.metadata.metadata or {}).items()}
+            yield File(said, parquet.num_row_groups, parquet)
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
+        raise error if isinstance(error, EncodingError) else EncodingError(f"is no file of bars: {error}") from error
+
+
+def read(
+    file: File, columns: Iterable[str] = COLUMNS, *, groups: Sequence[int] | None = None, narrow: bool = False
+) -> Month:
+    """Return the content of a file, of these row groups where not of all; to be used within `opened`.
+
+    With `narrow`, columns keep the file's own width, 32 or 64 bits.
+    """
+    wanted = [name for name in COLUMNS if name in columns]
+    scales = int(file.metadata[_PRICE_SCALE]), int(file.metadata[_VOLUME_SCALE])
+    table = file.parquet.read_row_groups(range(file.groups) if groups is None else groups, wanted, use_threads=False)
+    return Month({name: _column(table.column(name), narrow) for name in wanted}, *scales)
 
 
 def decode(body: Body, columns: Iterable[str] = COLUMNS, *, narrow: bool = False) -> Month:
-    """Return the content of a monthly file; with `narrow`, columns keep the file's own width, 32 or 64 bits.
+    """Return the content of a file; `narrow` as in `read`.
 
     Raises EncodingError when it is cut short, corrupt or not one of ours.
     """
-    months = decode_groups(body, columns, narrow=narrow)
-    if len(months) != 1:
-        raise EncodingError(f"is no file of a month: it has {len(months)} row groups")
-    return months[0]
-
-
-def decode_groups(body: Body, columns: Iterable[str] = COLUMNS, *, narrow: bool = False) -> list[Month]:
-    """Return each row group as a month, all of one scale; `narrow` and errors as in `decode`."""
-    wanted = [name for name in COLUMNS if name in columns]
-    try:
-        with pq.ParquetFile(pa.BufferReader(pa.py_buffer(body))) as file:
-            metadata = file.metadata.metadata or {}
-            scales = int(metadata[_PRICE_SCALE]), int(metadata[_VOLUME_SCALE])
-            out = []
-            for group in range(file.num_row_groups):
-                table = file.read_row_group(group, wanted, use_threads=False)
-                out.append(Month({name: _column(table.column(name), narrow) for name in wanted}, *scales))
-    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
-        raise EncodingError(f"is no file of bars: {error}") from error
-    return out
+    with opened(body) as file:
+        return read(file, columns, narrow=narrow)
 
 
 def _column(chunked: Any, narrow: bool) -> memoryview:
     """Return a column's integers where Arrow has them, without a copy."""
-    (chunk,) = chunked.chunks if chunked.num_chunks == 1 else (chunked.combine_chunks(),)
+    chunk = chunked.chunk(0) if chunked.num_chunks == 1 else pa.concat_arrays(chunked.chunks)
     if chunk.null_count:
         raise EncodingError("a column has nulls")
     if chunk.type not in (pa.int32(), pa.int64()):

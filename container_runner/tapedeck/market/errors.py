@@ -54,6 +54,10 @@ class DataError(MarketError):
         self.key = key
 
 
+class StoreError(Exception):
+    """The store gave no answer, however often it was asked. Nothing is wrong with the data: try again later."""
+
+
 class SnapshotReferenceError(MarketError, ValueError):
     """What should name a snapshot, or be a snapshot's name, cannot."""
 

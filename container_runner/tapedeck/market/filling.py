@@ -21,9 +21,9 @@ class Filling:
         self._upto = [0] * len(block.symbols)
 
     def take(self, at: int, month: Month) -> bool:
-        """Write the month's bars into column `at`, later than those before it; say whether all are on the grid."""
+        """Write bars, of a month or more, into column `at` below those before; say whether all are on the grid."""
         grid = self._block.ts
-        ts = np.frombuffer(month.columns["ts"], np.int64)
+        ts = np.asarray(month.columns["ts"])
         low, high = np.searchsorted(ts, grid[0]), np.searchsorted(ts, grid[-1], side="right")
         rows = _rows(grid, ts[low:high])
         if rows is None:
@@ -34,7 +34,7 @@ class Filling:
             self._nothing(at, begin if whole else end)
             for name, values in self._block.fields.items():
                 scale = np.float64(10 ** (month.volume_scale if name == "volume" else month.price_scale))
-                ticks = np.frombuffer(month.columns[name], np.int64)[low:high]
+                ticks = np.asarray(month.columns[name])[low:high]
                 # integer / 10**scale is correctly rounded: both are exact doubles
                 if whole:
                     np.divide(ticks, scale, out=values[begin:end, at])

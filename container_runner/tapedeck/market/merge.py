@@ -15,6 +15,7 @@ from tapedeck.market.publish import Change
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import ObjectStore
 from tapedeck.market.vendor.reading import Actions, Reading
+from tapedeck.market.wanted import wanted
 
 Action = TypeVar("Action", Split, Dividend)
 
@@ -53,7 +54,7 @@ class _Merged(Mapping[str, Month]):
         old = self._leaf.months.get(name) if self._leaf else None
         if self._leaf is None or old is None or old.digest == encoding.digest(month):
             return month
-        ((_, held),) = months.load(self._store, [months.wanted(self._dataset, self._leaf, name)])
+        ((_, held),) = months.load(self._store, wanted(self._dataset, self._leaf, [name]))
         return upsert(held, month)
 
     def __iter__(self) -> Iterator[str]:

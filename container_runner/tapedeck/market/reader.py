@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import date
-from itertools import islice
+from functools import partial
 
 import numpy as np
 
@@ -13,12 +14,15 @@ from tapedeck.market import calendar as calendars
 from tapedeck.market import months, years
 from tapedeck.market.actions import Dividend
 from tapedeck.market.block import Block
+from tapedeck.market.calendar import Grid
 from tapedeck.market.encoding import COLUMNS
 from tapedeck.market.errors import DataError
+from tapedeck.market.fetch import Piece
 from tapedeck.market.filling import Filling
 from tapedeck.market.leaf import Leaf
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import ObjectStore
+from tapedeck.market.wanted import Wanted
 from tapedeck.market.years import Near, Year
 
 
@@ -57,17 +61,36 @@ def read_block(  # noqa: PLR0917 -- runner and tests agreed on this order
     ]
     there = near.ask(asked) if near and asked else [False] * len(asked)
     apart = [want for year, found in zip(asked, there, strict=True) if not found for want in year.parts(first, last)]
-    read, filling = months.load(store, apart), Filling(block)
-    for year, found in zip(asked, there, strict=True):
-        at, parts = column[year.symbol], year.parts(first, last)
-        if found and near and _copied(near, year, filling, at, year.place(first, last)):
-            continue
-        for want, month in months.load(store, parts) if found else islice(read, len(parts)):
-            if not filling.take(at, month):
-                why = f"has a bar that is not on {snapshot.calendar}'s grid"
-                raise DataError(why, symbol=want.symbol, month=want.name, key=want.key)
+    take = partial(months.pieces, store, columns=fields, keep=partial(_cut, first, last))
+    filling = Filling(block)
+    with closing(take(apart)) as read:
+        for year, found in zip(asked, there, strict=True):
+            at, parts = column[year.symbol], year.parts(first, last)
+            if found and near and _copied(near, year, filling, at, year.place(first, last)):
+                continue
+            left = len(parts)
+            for piece in take(parts) if found else read:
+                if not filling.take(at, piece.month):
+                    raise _off_the_grid(snapshot.calendar, grid, piece)
+                left -= len(piece.wants)
+                if not left:
+                    break
     filling.finish()
     return block
+
+
+def _cut(first: date, last: date, want: Wanted) -> bool:
+    """Say whether a read takes only a part of a month: the next one takes the rest."""
+    return want.ref.first < first or want.ref.last > last
+
+
+def _off_the_grid(calendar: str, grid: Grid, piece: Piece) -> DataError:
+    """Return what is wrong with a piece, of the month whose bar it is."""
+    there = set(grid.ts)
+    months = ((one, set(month.columns["ts"]) - there) for one, month in piece.months())
+    want = next(one for one, off in months if any(grid.ts[0] <= ts <= grid.ts[-1] for ts in off))
+    what = f"has a bar that is not on {calendar}'s grid"
+    return DataError(what, symbol=want.symbol, month=want.name, key=want.key)
 
 
 def _copied(near: Near, year: Year, filling: Filling, at: int, place: tuple[int, int, int]) -> bool:

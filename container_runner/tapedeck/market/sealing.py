@@ -13,12 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from tapedeck.market import calendar as calendars
-from tapedeck.market import canonical, layout, months, snapshot, year
+from tapedeck.market import canonical, layout, months, snapshot, year_file
 from tapedeck.market.errors import CalendarError, DataError, EncodingError, PublishConflictError
 from tapedeck.market.leaf import Leaf, SealedYear
 from tapedeck.market.months import MonthCache
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import ObjectStore
+from tapedeck.market.wanted import wanted
 
 _SYMBOLS = 4  # at once; each reads its months on threads of its own
 _TRIES = 8  # against others that seal or publish the same leaf
@@ -95,10 +96,10 @@ def _seal_symbol(
 
 def _made(store: ObjectStore, dataset: str, leaf: Leaf, name: str) -> SealedYear:
     """Store a year and return it, read back. Raises DataError, EncodingError."""
-    asked = [months.wanted(dataset, leaf, month) for month in leaf.year(name)]
+    asked = wanted(dataset, leaf, leaf.year(name))  # of a year that is not sealed: the months' own objects
     read = {want.name: month for want, month in months.load(store, asked, MonthCache(0))}
     key = layout.sealed_key(dataset, leaf.symbol, name, leaf.content_of(name))
-    store.put(key, year.encode(read))
+    store.put(key, year_file.encode(read))
     stored = _stored(store, dataset, leaf, name)
     if stored is None:
         raise DataError("what was stored of the sealed year is not what was put", symbol=leaf.symbol, key=key)
@@ -110,7 +111,7 @@ def _stored(store: ObjectStore, dataset: str, leaf: Leaf, name: str) -> SealedYe
     content = leaf.content_of(name)
     try:
         body = store.get(layout.sealed_key(dataset, leaf.symbol, name, content))
-        year.checked(body, leaf.year(name))
+        year_file.checked(body, {month: ref.digest for month, ref in leaf.year(name).items()})
     except (KeyError, EncodingError):
         return None
     return SealedYear(content, len(body), canonical.digest(body))

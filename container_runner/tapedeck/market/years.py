@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapedeck.market import calendar as calendars
-from tapedeck.market import layout, months
+from tapedeck.market import layout
 from tapedeck.market.leaf import Leaf
-from tapedeck.market.months import Wanted
+from tapedeck.market.wanted import Wanted
+from tapedeck.market.wanted import wanted as of_leaf
 
 Array = NDArray[np.float64]
 
@@ -69,10 +70,10 @@ class Near(Protocol):
 
 def wanted(dataset: str, leaf: Leaf, first: date, last: date) -> list[Year]:
     """Return the years of a leaf that have sessions from `first` to `last`, with the months that have any."""
+    names = [month for month, ref in leaf.months.items() if ref.first <= last and ref.last >= first]
     by: dict[str, list[Wanted]] = {}
-    for month, ref in sorted(leaf.months.items()):
-        if ref.first <= last and ref.last >= first:
-            by.setdefault(month[:4], []).append(months.wanted(dataset, leaf, month))
+    for want in of_leaf(dataset, leaf, names):
+        by.setdefault(want.name[:4], []).append(want)
     return [Year(dataset, leaf.symbol, tuple(found)) for found in by.values()]
 
 

