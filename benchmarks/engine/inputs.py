@@ -23,9 +23,11 @@ def symbols_of(workload: str) -> int:
 def load(symbols: int) -> dict[str, np.ndarray]:
     """Return open and close as (symbols, bars), each symbol's bars contiguous, and ts (us) and session as (bars,)."""
     _make(symbols)
-    times = np.load(FOLDER / "times.npy")
     prices = {name: np.load(FOLDER / f"{name}-{symbols}.npy") for name in FIELDS}
-    return {**prices, "ts": times, "session": (times // 86_400_000_000).astype(np.int32)}
+    days = np.busday_offset("2024-01-01", np.arange(bars.SESSIONS), roll="forward").astype(np.int64)  # twelve months
+    opening = np.arange(bars.MINUTES) * 60_000_000 + 52_200_000_000  # from 14:30 UTC on
+    ts = (days[:, None] * 86_400_000_000 + opening).reshape(-1)
+    return {**prices, "ts": ts, "session": np.repeat(days.astype(np.int32), bars.MINUTES)}
 
 
 def pairs() -> np.ndarray:
@@ -47,6 +49,5 @@ def _make(symbols: int) -> None:
         return
     FOLDER.mkdir(parents=True, exist_ok=True)
     made = [bars.make(SEED + k) for k in range(symbols)]
-    np.save(FOLDER / "times.npy", made[0]["ts"])
     for name in FIELDS:
         np.save(FOLDER / f"{name}-{symbols}.npy", np.stack([one[name] for one in made]))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
+
+from benchmarks.row import Row
 
 ROOT = Path(__file__).resolve().parents[2]
 VENVS = ROOT / "build" / "venvs"
@@ -29,6 +32,7 @@ SEEN = {
     "S3": 13.6 / 0.202,  # vectorbt with its Rust engine, without figures
 }
 SLOW = 1.5
+ONE_CORE = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "NUMBA", "RAYON")}
 
 
 def environment(name: str) -> Path:
@@ -76,3 +80,8 @@ def disturbed(seen: str, peer: float, limit: float) -> str | None:
     """Return why a row is void: the peer was much slower than it is known to be; None when it was not."""
     slower = peer / limit / SEEN[seen]
     return f"void, the peer was {slower:.2g} times slower than seen" if slower > SLOW else None
+
+
+def voided(row: Row, why: str) -> Row:
+    """Return a row that says that it says nothing."""
+    return dataclasses.replace(row, reach=f"{row.reach} ({why})", ok=False)

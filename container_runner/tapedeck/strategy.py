@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tapedeck.fields import FIELDS
@@ -61,9 +62,16 @@ def parameters(strategy: type[Strategy]) -> dict[str, object]:
     return found
 
 
+@lru_cache(maxsize=16)
+def _names(strategy: type[Strategy]) -> frozenset[str]:
+    return frozenset(parameters(strategy))
+
+
 def set_parameters(instance: Strategy, params: dict[str, int | float | str | bool]) -> None:
     """Set parameters as attributes; raises `TypeError` for one that the class does not declare."""
-    known = parameters(type(instance))
+    if not params:
+        return
+    known = _names(type(instance))  # type: ignore[arg-type]  # a class is hashable, whatever its instances are
     for name, value in params.items():
         if name not in known:
             hint = did_you_mean(name, known)

@@ -83,9 +83,12 @@ class Plan:
         return [self.market.rows(first, last) for first, last in planned]
 
 
-def prepare(path: Path, store: ObjectStore, params: Mapping[str, object]) -> Plan:
-    """Read the file and what it asks for; raises `SubmissionError` and `tapedeck.market.errors.MarketError`."""
-    found = inspect_source(path.name, path.read_bytes())
+def prepare(path: Path, store: ObjectStore, params: Mapping[str, object], found: Inspection | None = None) -> Plan:
+    """Read the file, unless it is `found` already, and what it asks for.
+
+    Raises `SubmissionError` and `tapedeck.market.errors.MarketError`.
+    """
+    found = found or inspect_source(path.name, path.read_bytes())
     values, wish = resolve_parameters(found, params), asked.read(found.header)
     snap = _snapshot(store, wish)
     market = Market(store, snap, _symbols(snap, wish), wish.start, wish.end)

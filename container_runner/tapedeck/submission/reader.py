@@ -1,4 +1,4 @@
-"""Reads a submission whole: kind, cells, header, strategy. Runs in the child process only (see `isolation`)."""
+"""Reads a submission whole: kind, cells, header, strategy. What is not run here is read in a child (`isolation`)."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from tapedeck.bars import Bars
 from tapedeck.laptop import asked
 from tapedeck.laptop.run import prepare
 from tapedeck.market import calendar as calendars
-from tapedeck.submission import inspect_source, resolve_parameters
+from tapedeck.submission import reader, resolve_parameters
 from tapedeck.sweeps import figures
 from tapedeck.sweeps.grid import Grid, combinations
 from tapedeck.sweeps.held import Held
@@ -31,13 +31,13 @@ def sweep(strategy: str | Path, grid: Grid, data: query.Data | Bars | None = Non
     process: only for code that one trusts. Raises what `tapedeck.laptop.run` raises; a note says in which trial.
     """
     path, trials = Path(strategy), combinations(grid)
-    found = inspect_source(path.name, path.read_bytes())
+    found = reader.read(path.name, path.read_bytes())  # in this process, where the code itself will run
     params = [resolve_parameters(found, one) for one in trials]
     if isinstance(data, Bars):
         held = Held(data)
         run = Run(path, found, asked.read({**found.header, **held.header()}), None, held, held.chunks(found.level))
         return _tried(run, params, calendar)
-    plan = prepare(path, query.open_store(data), {})
+    plan = prepare(path, query.open_store(data), {}, found)
     run = Run(path, found, plan.wish, plan.snapshot.id, plan.market, plan.chunks)
     return _tried(run, params, plan.snapshot.calendar)
 

@@ -39,15 +39,15 @@ class Run:
 
 
 class Trials:
-    """Runs trials, in `order`: those with the same history follow each other, for they share the bars handed out."""
+    """Runs trials, in `order`: the longest history first; those with the same share the bars handed out."""
 
     def __init__(self, run: Run, params: Sequence[dict[str, Any]]) -> None:
         """Load the strategy, and the market with the longest history that one of `params` asks for."""
         self._run = run
         self._loaded: Any = source.load(run.path, run.path.name, run.found.kind, run.found.class_name)
-        self._random = random.getstate(), np.random.get_state()
+        self._random = _Numbers(run.wish.seed)
         lookbacks = [self._lookback(one) for one in params]
-        self.order = sorted(range(len(params)), key=lookbacks.__getitem__)
+        self.order = sorted(range(len(params)), key=lambda trial: -lookbacks[trial])
         run.market.load(max(lookbacks), run.wish.adjust)
         self._memory: Memory | None = Memory()
         self._chunks = run.chunks()
@@ -86,14 +86,14 @@ class Trials:
             raise
 
     def _once(self, params: dict[str, Any], equity: Array) -> int:
-        self._reseed()
+        self._random.rewind()
         if self._single:
             instance = strategy.create(self._loaded, params)
             decided = self._decided(instance, self._hand_out(lookback_of(instance)))
             fills = self._single.run(decided, equity)
             if fills is not None:
                 return fills
-            self._reseed()  # an infinite weight: the engine says where
+            self._random.rewind()  # an infinite weight: the engine says where
         return self._in_full(params, equity)
 
     def _in_full(self, params: dict[str, Any], equity: Array) -> int:
@@ -150,10 +150,25 @@ class Trials:
         actions = len(market.splits) + len(market.dividends)
         return Single(whole, settings) if knows(whole, settings, actions) else None
 
-    def _reseed(self) -> None:
-        """Set the random numbers to where they were when the strategy's file had been loaded."""
-        random.setstate(self._random[0])
-        np.random.set_state(self._random[1])
+
+class _Numbers:
+    """The random numbers as they are now: when the strategy's file has been loaded, where each trial starts from."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed, self._plain, self._numpy = seed, random.getstate(), np.random.get_state(legacy=False)
+        np.random.seed(seed)
+        fresh = np.random.get_state(legacy=False)
+        self._unused = repr(fresh) == repr(self._numpy) and bool(
+            (fresh["state"]["key"] == self._numpy["state"]["key"]).all()
+        )
+
+    def rewind(self) -> None:
+        """Set them back."""
+        random.setstate(self._plain)
+        if self._unused:  # the same state, at a thirtieth of the time
+            np.random.seed(self._seed)
+        else:
+            np.random.set_state(self._numpy)
 
 
 @contextmanager
