@@ -23,6 +23,7 @@ from backtest.settings import Settings
 from backtest.store.rows import Snapshot
 from backtest.submit import Submission, submit
 from sandbox import policy
+from tapedeck.market.errors import MarketError
 
 logger = Logger()
 app = APIGatewayRestResolver()
@@ -219,6 +220,13 @@ def _number(query: dict[str, str], key: str, default: int) -> int:
 def caller_is_wrong(error: CallerError) -> Response[str]:
     """The caller's error, as it says itself."""
     return answer(error.status, error.body())
+
+
+@app.exception_handler(MarketError)  # type: ignore[untyped-decorator]
+def data_is_damaged(error: MarketError) -> Response[str]:
+    """Market data that is listed and is not there, or is not what it should be: for an operator to look at."""
+    logger.exception("market data")
+    return answer(500, CallerError(500, "DATA", str(error)).body())
 
 
 @app.not_found

@@ -233,3 +233,15 @@ def test_the_command_line_has_the_same_verbs_on_the_platform(
     republish(deployment, {}, tech=("AAPL", "IBM"))
     assert told("universe", "tech", *of) == "AAPL\nIBM\n"
     assert "drop the list as incoming/equities-1d/universes/tech.csv" in told("universe", "tech", "list.txt", *of)
+
+
+@pytest.mark.parametrize("damage", ["gone", "flipped"])
+def test_a_snapshot_whose_objects_are_damaged_is_named_with_its_key(deployment: Deployment, damage: str) -> None:
+    key = layout.snapshot_root_key(NAME, deployment.snapshot.id)
+    if damage == "gone":
+        clients.s3().delete_object(Bucket=BUCKETS["market"], Key=key)
+    else:
+        market().put(key, market().get(key).replace(b"2020", b"2021"))
+    for status, answer in (post(), call("GET", f"/v1/snapshots/{deployment.snapshot.id}")):
+        assert (status, answer["error"]["code"]) == (500, "DATA")
+        assert key in answer["error"]["message"]

@@ -80,6 +80,42 @@ def test_a_split_divides_raw_prices_and_multiplies_volume() -> None:
         assert closes[after] * ratio / closes[before] == pytest.approx(1, abs=0.25)
 
 
+def runs_of(missing: np.ndarray) -> list[int]:
+    """The lengths of the runs of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], missing.astype(int), [0]])))
+    return (edges[1::2] - edges[::2]).tolist()  # type: ignore[no-any-return]
+
+
+def test_thin_symbols_have_gaps_and_some_sessions_a_halt() -> None:
+    span = date(2022, 1, 3), date(2022, 12, 30)
+    starts = {day: calendars.get("XNYS").starts("1m", day) for day in calendars.get("XNYS").sessions(*span)}
+    halts, gaps = 0, 0
+    for number in range(3):
+        maker = synthesize.Maker(MINUTE, f"S{number:04}", *span, 3)
+        there = {ts for name in maker.months for ts in maker.month(name).columns["ts"]}
+        for session in starts.values():
+            lengths = runs_of(np.array([ts not in there for ts in session]))
+            halts += sum(5 <= length <= 60 for length in lengths)
+            gaps += sum(length < 5 for length in lengths)
+            assert max(lengths, default=0) <= 60
+    assert 1 <= halts <= 20  # of 3 x 251 sessions, one in two hundred
+    assert gaps > 100
+
+
+def test_a_market_that_never_closes_has_every_minute_of_every_day() -> None:
+    crypto = layout.parse_dataset("crypto-1m")
+    month = synthesize.Maker(crypto, "S0000", date(2024, 2, 1), date(2024, 2, 29), 1).month("2024-02")
+    assert 0.9 * 29 * 1440 < len(month) <= 29 * 1440
+    assert (month.columns["ts"][-1] - month.columns["ts"][0]) / 60_000_000 > 0.99 * 29 * 1440
+
+
+def test_a_symbol_is_the_same_however_many_are_made_beside_it_and_whatever_the_range(tmp_path: Path) -> None:
+    alone = synthesize.into(tmp_path / "one", "equities-1d", symbols=1, start=START, end=END, seed=4).snapshot
+    many = synthesize.into(tmp_path / "many", "equities-1d", symbols=300, start=START, end=END, seed=4).snapshot
+    assert many.entries["S0000"] == alone.entries["S0000"]
+    assert len(many.symbols) == 300
+
+
 def test_months_are_the_same_in_whatever_order_they_are_made() -> None:
     forward, backward = (synthesize.Maker(MINUTE, "S0000", START, END, 9) for _ in range(2))
     names = list(forward.months)

@@ -235,3 +235,69 @@ def test_a_wrong_row_in_zstd_is_named_with_file_and_line() -> None:
     body = zstandard(DATABENTO + DATABENTO_MINUTES[0] + DATABENTO_MINUTES[1].replace("198250000000", "x"))
     (problem,) = drop.read(MINUTE, "a.csv.zst", body).problems.shown
     assert (problem.file, problem.line, problem.code) == ("a.csv.zst", 3, "number")
+
+
+@pytest.mark.parametrize(
+    ("row", "code", "says"),
+    [
+        ("AAPL,1,197.0,197.4,197.45,196.9,1744810200000000000", "columns", "7 columns, the header has 8"),
+        ("AAPL,1,x,197.4,197.45,196.9,1744810200000000000,5", "number", "open: 'x'"),
+        ("AAPL,1,197.0,197.4,196.0,196.9,1744810200000000000,5", "price", "high 196 is below low 196.9"),
+        ("AAPL,1,197.0,197.4,197.45,0,1744810200000000000,5", "price", "low is 0"),
+        ("AAPL,1,197.0,197.4,197.45,196.9,1744810200,5", "date", "has seconds"),
+        ("A/PL,1,197.0,197.4,197.45,196.9,1744810200000000000,5", "symbol", "is no symbol"),
+    ],
+)
+def test_a_wrong_row_of_polygons_is_named(row: str, code: str, says: str) -> None:
+    sound = "AAPL,1,197.0,197.4,197.45,196.9,1744810260000000000,5\n"
+    (problem,) = drop.read(
+        MINUTE, "2025-04-16.csv.gz", gzip.compress(f"{POLYGON}{sound}{row}\n".encode())
+    ).problems.shown
+    assert (problem.file, problem.line, problem.code) == ("2025-04-16.csv.gz", 3, code)
+    assert says in problem.message
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "says"),
+    [
+        ("factor_files/aapl.csv", "20140606,1,0.14,645.57\n2014,1,1,0\n", "'2014' is no date"),
+        ("factor_files/aapl.csv", "20140606,1,0.14,645.57\n20501231,0,1,0\n", "factor 0 is not above 0"),
+        ("factor_files/aapl.csv", "20140606,1,0.14,645.57\n20501231,1\n", "no factor file's row"),
+        ("map_files/aapl.csv", "19980102,aapl,Q\n20501231\n", "no map file's row"),
+        ("map_files/aapl.csv", "19980102,aapl,Q\nsoon,aapl,Q\n", "'soon' is no date"),
+        ("map_files/aapl.csv", "19980102,aapl,Q\n20501231,a/b,Q\n", "is no symbol"),
+    ],
+)
+def test_a_wrong_row_of_a_factor_or_map_file_is_named(path: str, text: str, says: str) -> None:
+    (problem,) = drop.read(DAILY, path, text.encode()).problems.shown
+    assert (problem.file, problem.line, problem.code) == (path, 2, "row")
+    assert says in problem.message
+
+
+LEAN = Path(__file__).parents[3] / "shared/data/lean/equity/usa"
+
+
+@pytest.mark.skipif(not LEAN.exists(), reason="needs ../shared/data/lean")
+def test_leans_daily_bars_of_all_tickers_are_read_whole_with_their_factors() -> None:
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as bundle:
+        for folder in ("daily", "factor_files", "map_files", "hour"):
+            for path in sorted((LEAN / folder).iterdir()):
+                bundle.write(path, f"equity/usa/{folder}/{path.name}")
+    reading = drop.read(DAILY, "lean.zip", body.getvalue())
+    assert reading.problems.shown == []
+    assert reading.left_out["files that hold no bars of this dataset"] == 4  # the hours
+    for path in (LEAN / "daily").iterdir():
+        with zipfile.ZipFile(path) as packed:
+            rows = packed.read(packed.namelist()[0]).decode().splitlines()
+        symbol = path.stem.upper()
+        held = {row[:8]: row.split(",") for row in rows}
+        series = reading.series[symbol]
+        months = list(series.months.values())
+        closes = [value / 10**month.price_scale for month in months for value in month.columns["close"]]
+        skipped = len(held) - len(closes)
+        assert 0 <= skipped < 5, symbol
+        sessions = [row for row in sorted(held) if XNYS.is_session(date.fromisoformat(row))]
+        assert closes == [int(held[day][4]) / 10_000 for day in sessions]
+    assert [split.ratio for split in reading.actions["AAPL"].splits] == [2.0, 2.0, 7.0, 4.0]
+    assert reading.names["GOOG"][-2:] == ((date(2014, 4, 2), "GOOCV"), (date(2050, 12, 31), "GOOG"))

@@ -28,6 +28,7 @@ from tapedeck.market.publish import Change, Published, publish
 from tapedeck.market.store import FolderStore
 
 Integers = NDArray[np.int64]
+MAX_SYMBOLS = 1_000_000
 SCALE = 2  # decimals of a price
 _FINE = 10_000  # paths are kept in 1/10,000 of a cent
 _UNIT = 37_837  # the standard deviation of four 16-bit numbers' sum
@@ -45,8 +46,8 @@ def into(folder: Path, dataset: str, *, symbols: int, start: date, end: date, se
     Raises DatasetNameError, CalendarError, PublishConflictError.
     """
     name = layout.parse_dataset(dataset)
-    if not 0 < symbols <= 10_000:
-        raise DatasetNameError(f"{symbols} symbols: 1 to 10,000 can be made")
+    if not 0 < symbols <= MAX_SYMBOLS:
+        raise DatasetNameError(f"{symbols} symbols: 1 to {MAX_SYMBOLS:,} can be made")
     store = FolderStore(folder)
     held = snapshot.latest(store, dataset)
     base = snapshot.load(store, dataset, held) if held else None

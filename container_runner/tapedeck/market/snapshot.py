@@ -162,10 +162,11 @@ def load(store: ObjectStore, dataset: str, snapshot_id: str) -> Snapshot:
     layout.parse_dataset(dataset)
     if not layout.is_digest(snapshot_id):
         raise UnknownSnapshotError(f"{snapshot_id!r} is no snapshot id")
+    key = layout.snapshot_root_key(dataset, snapshot_id)
     try:
-        body = store.get(layout.snapshot_root_key(dataset, snapshot_id))
+        body = store.get(key)
     except KeyError:
-        raise UnknownSnapshotError(f"{dataset} has no snapshot {snapshot_id}") from None
+        raise UnknownSnapshotError(f"{dataset} has no snapshot {snapshot_id}: there is no {key}") from None
     return parse(store, dataset, snapshot_id, body)
 
 
