@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain, compress, count, repeat
 from sys import getrefcount
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,13 +177,14 @@ def _walk(run: Pass, view: View, block: Block, book: Book, on_bar: OnBar) -> Non
             bar = bar.keep()
         view.row = row
         if (orders or not still) and (orders or row in due):
-            run.bar(row, quotes)
+            run.bar(row, quotes if width > 1 else (quotes,))
         if not still or len(bar) != width:
             bar.clear()  # the symbols come in the order of columns
-        if not still:
+        if width == 1:
+            if still:
+                bar[first] = quotes  # a loop over one symbol would cost more than all else here
+        elif not still:
             bar.update(compress(zip(names, quotes, strict=True), traded[row].tolist()))
-        elif width == 1:
-            bar[first] = quotes[0]  # a loop over one symbol would cost more than all else here
         else:
             for name, quote in zip(names, quotes):  # noqa: B905 - both have a place for each symbol
                 bar[name] = quote
@@ -190,17 +192,17 @@ def _walk(run: Pass, view: View, block: Block, book: Book, on_bar: OnBar) -> Non
     bar.keep()
 
 
-def _quotes(block: Block, bars: Bars) -> Iterator[tuple[Quote, ...]]:
-    """Yield each row's quotes by column."""
+def _quotes(block: Block, bars: Bars) -> Iterator[Any]:
+    """Yield each row's quotes by column; of one symbol, each row's quote."""
     fields = [block.fields[name] for name in FIELDS] + [bars.close[len(bars) - len(block.ts) :]]
 
-    def slab(start: int) -> Iterator[tuple[Quote, ...]]:
+    def slab(start: int) -> Iterator[Any]:
         lanes = [np.ascontiguousarray(values[start : start + _SLAB].T) for values in fields]
         numbers = [lane.tolist() for lane in lanes[:-1]]
         same = lanes[-1].tobytes() == lanes[_CLOSE].tobytes()  # as long as nothing has split
         numbers.append(numbers[_CLOSE] if same else lanes[-1].tolist())
         columns = [map(_new, repeat(Quote), zip(*column, strict=True)) for column in zip(*numbers, strict=True)]
-        return zip(*columns, strict=True)
+        return zip(*columns, strict=True) if len(columns) > 1 else columns[0]
 
     return chain.from_iterable(map(slab, range(0, len(block.ts), _SLAB)))
 

@@ -76,8 +76,9 @@ class Broker(Ledger):
             raise EngineError(f"there are {MOST_OPEN:,} open orders already: cancel some")
         if kind in (TARGET_WEIGHT, TARGET_SHARES):
             name, quantity = self._sized(kind, column, quantity, marks)
-            self._replace_target(column)
-        group = self._group(ref)
+            if self.orders:
+                self._replace_target(column)
+        group = self._group(ref) if ref else 0
         self._woken = -1
         self.issued += 1
         if quantity or name == "target_weight":
