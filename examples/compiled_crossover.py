@@ -1,4 +1,4 @@
-# Moving averages bar by bar, compiled: for long runs on minute bars.
+# Moving-average crossover bar by bar, compiled by Numba, for long runs on minute bars: `@jit`.
 #
 # /// backtest
 # dataset = "equities-1d"

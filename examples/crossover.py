@@ -1,3 +1,5 @@
+# Moving-average crossover, vectorised: `weights(bars)`.
+#
 # /// backtest
 # dataset = "equities-1d"
 # symbols = ["AAPL", "IBM", "MSFT"]

@@ -1,3 +1,5 @@
+# Risk weights, rebalanced monthly, as a free script: `main(run)`.
+#
 # /// backtest
 # dataset = "equities-1d"
 # symbols = ["AAPL", "IBM", "MSFT"]

@@ -1,3 +1,5 @@
+# Mean reversion with limit orders and a protective stop: `on_bar(bar, book)`.
+#
 # /// backtest
 # dataset = "equities-1d"
 # symbols = ["AAPL", "IBM", "MSFT"]

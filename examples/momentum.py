@@ -1,3 +1,5 @@
+# Cross-sectional momentum, vectorised: `weights(bars)`.
+#
 # /// backtest
 # dataset = "equities-1d"
 # symbols = ["AAPL", "GOOG", "IBM", "MSFT"]

@@ -1,3 +1,5 @@
+# Pairs trading, long and short: `on_bar(bar, book)`.
+#
 # /// backtest
 # dataset = "equities-1d"
 # symbols = ["IBM", "MSFT"]

@@ -13,9 +13,6 @@ from tapedeck.market.calendar import from_day_number
 from tapedeck.market.store import FolderStore
 from tests.unit import zoo
 
-ALL = sorted((Path(__file__).parents[2] / "examples").glob("*.[pi]*[yb]"))
-EXAMPLES = [path for path in ALL if b"def on_bar" not in path.read_bytes()]  # there is nothing to audit
-
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> FolderStore:
@@ -52,14 +49,3 @@ def test_a_planted_leak_is_flagged_with_its_bar_and_symbol(data: FolderStore, tm
 def test_a_clean_strategy_is_not_flagged(data: FolderStore, tmp_path: Path, text: str) -> None:
     done = checked(data, tmp_path, text)
     assert (done.verdict.kind, done.verdict.cuts) == ("audited", 8), done.verdict
-
-
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_no_example_is_flagged(data: FolderStore, tmp_path: Path, path: Path) -> None:
-    text = path.read_text()
-    for old in ("2004-01-02", "2005-01-03"):
-        text = text.replace(old, "2010-06-01")
-    copied = tmp_path / path.name
-    copied.write_text(text.replace("2012-12-31", "2011-12-30"))
-    found = laptop.check(copied, data)
-    assert found.verdict.kind == ("by_construction" if found.found.level == "on_bar" else "audited")

@@ -14,7 +14,8 @@ from tapedeck.submission import inspect_source, resolve_parameters
 
 ALL = sorted((Path(__file__).parents[2] / "examples").glob("*.[pi]*[yb]"))
 BY_BARS = [path for path in ALL if b"def on_bar" in path.read_bytes()]  # `test_orders_examples` holds them
-EXAMPLES = [path for path in ALL if path not in BY_BARS]
+ELSEWHERE = [path for path in ALL if b"sklearn" in path.read_bytes()]  # `test_examples` runs it
+EXAMPLES = [path for path in ALL if path not in BY_BARS + ELSEWHERE]
 
 
 def bars(symbols: list[str], rows: int = 400) -> Bars:
@@ -55,6 +56,8 @@ def test_there_are_examples_of_every_kind() -> None:
         "momentum.py",
         "momentum.ipynb",
         "inverse_volatility.py",
+        "walk_forward.py",
+        "compiled_crossover.py",
     }
 
 

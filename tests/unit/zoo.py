@@ -170,16 +170,16 @@ MAIN_CLEAN = {
 }
 
 
-def publish_market(folder: Path) -> None:
-    """Publish two years of daily bars and four months of hourly ones of four symbols; none trades on every bar."""
+def publish_market(folder: Path, gaps: float = 0.04) -> None:
+    """Publish two years of daily bars and four months of hourly ones of four symbols; `gaps`: bars without a trade."""
     store = FolderStore(folder)
     for name, first, last in (("1d", "2010-01-04", "2011-12-30"), ("1h", "2011-01-03", "2011-04-29")):
         sessions = XNYS.sessions(date.fromisoformat(first), date.fromisoformat(last))
-        changes = {symbol: _change(name, sessions, seed) for seed, symbol in enumerate(SYMBOLS)}
+        changes = {symbol: _change(name, sessions, seed, gaps) for seed, symbol in enumerate(SYMBOLS)}
         publish.publish(store, layout.parse_dataset(f"equities-{name}"), None, changes)
 
 
-def _change(bar: str, sessions: list[date], seed: int) -> Change:
+def _change(bar: str, sessions: list[date], seed: int, gaps: float) -> Change:
     rng = np.random.default_rng(seed)
     price = 60.0
     months: dict[str, dict[str, array[int]]] = {}
@@ -187,7 +187,7 @@ def _change(bar: str, sessions: list[date], seed: int) -> Change:
         columns = months.setdefault(f"{session:%Y-%m}", {name: array("q") for name in COLUMNS})
         for ts in XNYS.starts(bar, session):
             price *= float(np.exp(rng.normal(0, 0.02)))
-            if rng.random() < 0.04:
+            if rng.random() < gaps:
                 continue  # no trade
             opened, close = round(price * 100) + int(rng.integers(-20, 20)), round(price * 100)
             values = (ts, opened, max(opened, close), min(opened, close), close, int(rng.integers(1, 9999)))
