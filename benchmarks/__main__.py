@@ -12,7 +12,7 @@ from benchmarks.row import Row, keep
 MEASURES = {
     "s1": "benchmarks.s1.measure",
     "data": "benchmarks.data.measure",
-    "s3": "benchmarks.s3.measure",
+    "reads": "benchmarks.s3.measure",
     "first-bar": "benchmarks.sandbox.first_bar",
     "sandbox-cpu": "benchmarks.sandbox.cpu",
     "exchange": "benchmarks.sandbox.exchange",
