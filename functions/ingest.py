@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from time import monotonic
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -17,7 +16,6 @@ from backtest.store import open_store
 from tapedeck.market.store import S3Store
 
 logger = Logger()
-READING = 0.55  # of the time that is left when a drop comes; the rest is for publishing it
 
 
 @logger.inject_lambda_context
@@ -30,8 +28,8 @@ def handler(event: dict[str, Any], context: Any) -> Any:  # powertools' PartialI
 
     def take(record: SQSRecord) -> None:
         for drop in drops(record.body):
-            until = monotonic() + READING * context.get_remaining_time_in_millis() / 1000
-            answer = ingest(vendor=vendor, market=market, snapshots=snapshots, drop=drop, until=until)
+            left_s = context.get_remaining_time_in_millis() / 1000
+            answer = ingest(vendor=vendor, market=market, snapshots=snapshots, drop=drop, left_s=left_s)
             logger.info("drop", key=drop.key, version=drop.version, status=answer["status"] if answer else "ANSWERED")
 
     # The default raises when every message failed; with one message at a time that hides which.

@@ -17,6 +17,7 @@ from botocore.exceptions import IncompleteReadError
 from backtest import ingest as ingest_package
 from backtest.cloud import clients
 from backtest.ingest.drop import Drop
+from tapedeck.market import snapshot
 from tapedeck.market.ranged import S3Object
 from tapedeck.market.store import FolderStore, S3Store
 from tapedeck.market.vendor import drop as drop_module
@@ -146,11 +147,11 @@ def test_an_unversioned_object_that_changes_meanwhile_is_not_mixed(aws: None) ->
             file.read()
 
 
-def refusal(tmp_path: Path, name: str, size: int, until: float | None = None) -> tuple[str, str]:
+def refusal(tmp_path: Path, name: str, size: int, left_s: float | None = None) -> tuple[str, str]:
     vendor, key = FolderStore(tmp_path / "vendor"), f"incoming/equities-1d/{name}"
     drop = Drop(key, vendor.put(key, (HEADER + "A,2020-01-02,1,1,1,1,5\n").encode()), "0", size, DANA)
     market = FolderStore(tmp_path / "market")
-    answer = ingest_package.ingest(vendor=vendor, market=market, snapshots=Listed(), drop=drop, until=until)
+    answer = ingest_package.ingest(vendor=vendor, market=market, snapshots=Listed(), drop=drop, left_s=left_s)
     assert answer
     assert answer["status"] == "REFUSED"
     assert not (tmp_path / "market").exists()
@@ -159,9 +160,21 @@ def refusal(tmp_path: Path, name: str, size: int, until: float | None = None) ->
 
 
 def test_what_cannot_be_read_in_time_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    code, message = refusal(tmp_path, "a.csv", 50, until=0.0)
+    code, message = refusal(tmp_path, "a.csv", 50, left_s=0.0)
     assert code == "time"
     assert "drop it in parts smaller than that, each with its own header" in message
+
+
+def test_what_cannot_be_written_in_time_is_refused_and_not_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backtest.ingest.deadline.ALL", -1.0)  # reading is quick enough
+    vendor, key = FolderStore(tmp_path / "vendor"), "incoming/equities-1d/a.csv"
+    drop = Drop(key, vendor.put(key, (HEADER + "A,2020-01-02,1,1,1,1,5\n").encode()), "0", 50, DANA)
+    market = FolderStore(tmp_path / "market")
+    answer = ingest_package.ingest(vendor=vendor, market=market, snapshots=Listed(), drop=drop, left_s=900.0)
+    assert answer and [one["code"] for one in answer["problems"]] == ["time"]
+    assert snapshot.latest(market, "equities-1d") is None
 
 
 @pytest.mark.parametrize(("name", "size"), [("a.csv", 17 * 2**30), ("a.zip", 4 * 2**30), ("a.parquet", 4 * 2**30)])

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import PurePosixPath
+from time import monotonic
 from typing import BinaryIO, Protocol
 
 from backtest import layout
 from backtest.errors import PlatformError
-from backtest.ingest import policy, report
+from backtest.ingest import deadline, policy, report
+from backtest.ingest.deadline import Timed, TooLateError
 from backtest.ingest.drop import Drop
 from backtest.ingest.report import Report
 from tapedeck.market import snapshot
@@ -39,6 +41,7 @@ _CODES: dict[type[Exception], str] = {
     policy.PolicyError: "policy",
     EncodingError: "number",
     UniverseError: "universe",
+    TooLateError: "time",
     WithdrawnSnapshotError: "withdrawn",
 }
 
@@ -63,17 +66,19 @@ class Snapshots(Protocol):
 
 
 def ingest(
-    *, vendor: Streaming, market: ObjectStore, snapshots: Snapshots, drop: Drop, until: float | None = None
+    *, vendor: Streaming, market: ObjectStore, snapshots: Snapshots, drop: Drop, left_s: float | None = None
 ) -> Report | None:
     """Take in a drop and answer it below `status/`; return the answer, None when a later drop of the key was answered.
 
-    Run again for the same drop it does the same. What is not read by `until` (of `time.monotonic`) is refused. Raises
-    PlatformError when others kept publishing meanwhile.
+    Run again for the same drop it does the same. `left_s`: how many seconds there are for it; what takes longer is
+    refused. Raises PlatformError when others kept publishing meanwhile.
     """
     status = layout.upload_status(drop.key)
     if _answered(vendor, status, drop):
         return None
-    answer = _take(vendor, market, snapshots, drop, until)
+    now = monotonic()
+    timed = market if left_s is None else Timed(market, now + deadline.ALL * left_s)
+    answer = _take(vendor, timed, snapshots, drop, None if left_s is None else now + deadline.READING * left_s)
     vendor.put(status, json.dumps(answer, indent=2).encode())
     return answer
 

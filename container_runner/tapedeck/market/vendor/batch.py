@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,18 +19,11 @@ import pyarrow.csv as pacsv
 
 from tapedeck.market import layout
 from tapedeck.market.calendar import day_number
-from tapedeck.market.encoding import MAX_ABS, PRICES
+from tapedeck.market.encoding import PRICES
 from tapedeck.market.vendor.cells import NO_ADJUSTED, Rows
+from tapedeck.market.vendor.columns import SCALES, SecondLookError, by_text, changes, int64, is_whole, late, raw, ticks
 from tapedeck.market.vendor.form import Layout
 from tapedeck.market.vendor.reading import PLACES, Reading
-
-_SCALES = (0, 2, 4, 8, 12)  # tried in turn, the least that all numbers of a block fit
-_DIGITS = 32  # of a number's text; `encoding.ticks` takes no more on either side of the point
-_T = TypeVar("_T")
-
-
-class _SecondLookError(Exception):
-    """The block's lines are to be read one by one."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +43,7 @@ def take(reading: Reading, form: Layout, symbol: str, block: Block) -> bool:
         return False
     try:
         _Batch(reading, form, symbol, block).take()
-    except (_SecondLookError, pa.ArrowException, ValueError):  # MarketError's are, of dates and symbols
+    except (SecondLookError, pa.ArrowException, ValueError):  # MarketError's are, of dates and symbols
         return False
     return True
 
@@ -70,7 +63,7 @@ def _table(block: Block) -> dict[str, Any]:
     )
     found = {names[at]: table.column(at).combine_chunks() for at in names}
     lines = array("q", range(block.line, block.line + table.num_rows))
-    return found | {"line": _int64(lines.tobytes())}
+    return found | {"line": int64(lines.tobytes())}
 
 
 class _Batch:
@@ -79,8 +72,11 @@ class _Batch:
     def __init__(self, reading: Reading, form: Layout, symbol: str, block: Block) -> None:
         self._reading, self._form, self._symbol, self._block = reading, form, symbol, block
         self._table = _table(block)
+        self._named: list[str] = []  # the symbols
+        self._scales = 0, 0  # decimals of prices and volume
 
     def take(self) -> None:
+        """Take all rows. Raises `SecondLookError`, ArrowException or ValueError before anything is taken."""
         others = self._others()
         if len(self._table["line"]):
             left_out, rows = self._rows()
@@ -101,7 +97,7 @@ class _Batch:
         """Drop the rows that are not for this dataset; return their lines by reason."""
         if "rtype" not in self._table:
             return {}
-        reasons, codes = _by_text(self._table["rtype"], lambda text: self._form.other(self._reading, {"rtype": text}))
+        reasons, codes = by_text(self._table["rtype"], lambda text: self._form.other(self._reading, {"rtype": text}))
         return self._drop(reasons, codes)
 
     def _drop(self, reasons: Sequence[str | None], codes: Any) -> dict[str, list[int]]:
@@ -121,9 +117,9 @@ class _Batch:
     def _rows(self) -> tuple[dict[str, list[int]], dict[str, Any]]:
         """Return what is left out, and the rest's columns, each symbol's rows together in their order."""
         (prices, price_scale), (volumes, volume_scale) = self._numbers()
-        self.scales = price_scale, volume_scale
+        self._scales = price_scale, volume_scale
         when = self._form.when
-        ats, codes = _by_text(self._table["date"], lambda text: when(self._reading, text))
+        ats, codes = by_text(self._table["date"], lambda text: when(self._reading, text))
         self._table |= prices | {"volume": volumes, "symbol": self._symbols(), "date": codes}
         places = [self._reading.place(at) for at in ats]
         left_out = self._drop([place if isinstance(place, str) else None for place in places], codes)
@@ -140,26 +136,24 @@ class _Batch:
         return left_out, rows
 
     def _symbols(self) -> Any:
-        """Return each row's symbol as a place in `self.symbols`."""
-        if "symbol" not in self._table:
-            self.symbols = [self._named(self._symbol)]
-            return pa.array([0], pa.int32()).take(_int64(bytes(8 * len(self._table["line"]))))
-        found, codes = _by_text(self._table["symbol"], self._named)
-        self.symbols = list(dict.fromkeys(found))
-        return pc.take(pa.array([self.symbols.index(one) for one in found], pa.int32()), codes)
-
-    def _named(self, text: str) -> str:
-        return layout.check_symbol(self._form.symbol(text))
+        """Return each row's symbol as a place in `self._named`."""
+        column = self._table.get("symbol")
+        if column is None:
+            column = pa.repeat(pa.scalar(self._symbol), len(self._table["line"]))
+        found, codes = by_text(column, lambda text: layout.check_symbol(self._form.symbol(text)))
+        self._named = list(dict.fromkeys(found))  # two texts may mean one
+        places = {name: at for at, name in enumerate(self._named)}
+        return pc.take(pa.array([places[name] for name in found], pa.int32()), codes)
 
     def _numbers(self) -> tuple[tuple[dict[str, Any], int], tuple[Any, int]]:
-        """Return prices and volume as int64 with their decimals. Raises `_SecondLookError` for a bar that cannot be."""
+        """Return prices and volume as int64 with their decimals. Raises `SecondLookError` for a bar that cannot be."""
         texts = [self._table[name] for name in PRICES]
-        fixed = self._form.fixed if self._form.fixed and all(map(_is_whole, texts)) else 0
+        fixed = self._form.fixed if self._form.fixed and all(map(is_whole, texts)) else 0
         if self._form.fixed and not fixed and any(pc.any(pc.utf8_is_digit(text)).as_py() for text in texts):
-            raise _SecondLookError  # whole numbers and decimals mean different things here
-        columns, scale = _ticks(texts, (0,) if fixed else _SCALES)
+            raise SecondLookError  # whole numbers and decimals mean different things here
+        columns, scale = ticks(texts, (0,) if fixed else SCALES)
         opened, high, low, closed = columns
-        (volume,), volume_scale = _ticks([self._table["volume"]], _SCALES)
+        (volume,), volume_scale = ticks([self._table["volume"]], SCALES)
         sound = (
             pc.greater(low, 0),
             pc.greater_equal(high, low),
@@ -168,16 +162,17 @@ class _Batch:
             pc.less(pc.multiply(high, 10), pc.multiply(low, 19)),  # 2 to 1, nearly: a bar of two scales, it may be
         )
         if not all(pc.all(one).as_py() for one in sound):
-            raise _SecondLookError
+            raise SecondLookError
         return (dict(zip(PRICES, columns, strict=True)), scale + fixed), (volume, volume_scale)
 
     def _hand_over(self, rows: dict[str, Any]) -> None:
+        """Give the rows to the reading, those of a symbol and month that follow each other together."""
         count = len(rows["ts"])
         keys = pc.add(pc.multiply(rows["symbol"].cast(pa.int64()), 1 << 32), rows["month"].cast(pa.int64()))
-        ends = [*(_changes(keys) if count else []), count]
-        late = _late(rows["ts"], rows["symbol"])
-        begin, (price, volume) = 0, (bytes([scale]) for scale in self.scales)
-        bodies = {name: _bytes(column) for name, column in rows.items()}
+        ends = [*(changes(keys) if count else []), count]
+        behind = late(rows["ts"], rows["symbol"])
+        begin, (price, volume) = 0, (bytes([scale]) for scale in self._scales)
+        bodies = {name: raw(column) for name, column in rows.items()}
         file = self._reading.file_number(self._block.file)
         late_lines: list[int] = []
         for end in ends:
@@ -186,7 +181,7 @@ class _Batch:
             wide, narrow, n = slice(begin * 8, end * 8), slice(begin * 4, end * 4), end - begin
             month = int(rows["month"][begin].as_py())
             late_lines += self._reading.take(
-                self.symbols[rows["symbol"][begin].as_py()],
+                self._named[rows["symbol"][begin].as_py()],
                 f"{(month - 1) // 12:04}-{(month - 1) % 12 + 1:02}",
                 Rows(
                     n,
@@ -200,63 +195,14 @@ class _Batch:
                         *(NO_ADJUSTED * n,) * 2,
                     ),
                 ),
-                late=[rows["line"][at].as_py() for at in late[bisect_right(late, begin) : bisect_left(late, end)]],
+                late=[
+                    rows["line"][at].as_py() for at in behind[bisect_right(behind, begin) : bisect_left(behind, end)]
+                ],
             )
             begin = end
         self._tell("unsorted", late_lines)
 
 
-def _by_text(column: Any, mean: Callable[[str], _T]) -> tuple[list[_T], Any]:
-    """Return what each different text of a column means, and each row's place among them."""
-    found = column.dictionary_encode()
-    return [mean(text.strip()) for text in found.dictionary.to_pylist()], found.indices
-
-
-def _is_whole(texts: Any) -> bool:
-    return bool(pc.all(pc.utf8_is_digit(texts)).as_py())
-
-
-def _ticks(texts: Sequence[Any], scales: Sequence[int]) -> tuple[list[Any], int]:
-    """Return numbers as int64 with the first of the decimal scales that all fit. Raises `_SecondLookError`."""
-    if any(pc.max(pc.binary_length(text)).as_py() > _DIGITS for text in texts):
-        raise _SecondLookError
-    for scale in scales:
-        try:
-            decimals = [pc.cast(text, pa.decimal128(38, scale)) for text in texts]
-        except pa.ArrowInvalid:  # more decimals, or no number
-            continue
-        return [_low(one) for one in decimals], scale
-    raise _SecondLookError
-
-
-def _low(decimals: Any) -> Any:
-    """Return decimals' unscaled values as int64. Raises `_SecondLookError` for one below 0, or from 2**53 on."""
-    words = _bytes(decimals).cast("q")
-    values = _int64(words[::2].tobytes())
-    small = pc.and_(pc.less(values, MAX_ABS), pc.greater(values, -1))
-    if words[1::2].tobytes().strip(b"\0") or not pc.all(small).as_py():
-        raise _SecondLookError
-    return values
-
-
-def _int64(body: bytes) -> Any:
-    return pa.Array.from_buffers(pa.int64(), len(body) // 8, [None, pa.py_buffer(body)])
-
-
-def _bytes(column: Any) -> memoryview:
-    width, body = column.type.bit_width // 8, memoryview(column.buffers()[1])
-    return body[column.offset * width : (column.offset + len(column)) * width]
-
-
-def _changes(keys: Any) -> list[int]:
-    """Return the rows whose key is not the row's before."""
-    there = pc.indices_nonzero(pc.not_equal(keys[1:], keys[:-1]))
-    return [at + 1 for at in there.to_pylist()]
-
-
-def _late(ts: Any, symbol: Any) -> list[int]:
-    """Return the rows that are earlier than the same symbol's row before."""
-    if len(ts) < 2:
-        return []
-    earlier = pc.and_(pc.less(ts[1:], ts[:-1]), pc.equal(symbol[1:], symbol[:-1]))
-    return [at + 1 for at in pc.indices_nonzero(earlier).to_pylist()]
+def _within(places: list[int], begin: int, end: int) -> list[int]:
+    """Return those of the ascending places that lie between both."""
+    return places[bisect_right(places, begin) : bisect_left(places, end)]
