@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 import contract
 from sidecar import attempt
 from tapedeck import laptop
+from tapedeck.engine import ENGINE_VERSION, EngineSettings
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import FolderStore
 from tests.component.pod import END, MONTHLY, START, SYMBOLS, WHOLE, Pod, manifest, publish_market
@@ -77,22 +80,38 @@ def failure(pod: Pod, market: tuple[Path, Snapshot], code: str) -> contract.RunF
     return last["failure"]
 
 
+MODELS = {
+    "commission_minimum": 1,
+    "impact_bps": 20,
+    "volume_cap": 0.02,
+    "interest_debit_annual": 0.06,
+    "borrow_fee_annual": 0.03,
+    "leverage": 2,
+    "maintenance_margin": 0.5,
+}
+
+
+@pytest.mark.parametrize("settings", [{}, MODELS], ids=["plain", "models"])
 def test_a_run_by_bars_is_causal_by_construction_and_has_the_laptops_digest_however_it_is_cut(
-    tmp_path: Path, market: tuple[Path, Snapshot]
+    tmp_path: Path, market: tuple[Path, Snapshot], settings: dict[str, Any]
 ) -> None:
     (tmp_path / "market").symlink_to(market[0])
     path = tmp_path / "strategy.py"
-    path.write_text(STRATEGY)
+    head = "".join(f"# {key} = {value}\n" for key, value in settings.items())
+    path.write_text(STRATEGY.replace("# ///\n", f"{head}# ///\n"))
+    asked: Any = {"version": ENGINE_VERSION, **asdict(EngineSettings(**settings))}
     done = laptop.run(path, FolderStore(market[0]))
     sys.modules.pop("strategy")
     assert len(done.fills) > 40
     for at, chunks in enumerate((MONTHLY, WHOLE)):
         pod = Pod(tmp_path / f"pod{at}")
-        last = pod.run(manifest(market[1].id, STRATEGY, chunks=chunks, **NAMES), STRATEGY)
+        last = pod.run(manifest(market[1].id, STRATEGY, chunks=chunks, engine=asked, **NAMES), STRATEGY)
         assert last["type"] == "COMPLETED", last
         result = pod.result()
         assert (result["result_digest"], result["causality"]) == (done.result_digest, "by_construction")
         assert pod.artifact("trades.csv").decode() == done.fills.to_csv(SYMBOLS)
+        assert json.loads(pod.artifact("margin_calls.json")) == done.margin_calls
+        assert result["metrics"]["values"] == done.metrics["values"]
 
 
 def test_target_shares_have_the_laptops_digest(pod: Pod, market: tuple[Path, Snapshot], tmp_path: Path) -> None:

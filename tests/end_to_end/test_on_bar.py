@@ -19,6 +19,9 @@ PAIRS = ROOT / "examples" / "pairs.py"
 METHOD = "def on_bar(self, bar, book):"
 
 
+COSTS = "# commission_per_share = 0.005\n# commission_minimum = 1\n# volume_cap = 0.1\n# borrow_fee_annual = 0.03\n"
+
+
 @pytest.fixture(scope="module")
 def alice(stack: Stack) -> Client:
     demo.ingest(stack)
@@ -46,15 +49,20 @@ class Bucket:
         raise PermissionError(key)
 
 
-def test_pairs_complete_by_construction_with_the_laptops_digest(stack: Stack, alice: Client) -> None:
-    job = alice.wait(alice.submit(PAIRS)["job_id"], timeout_s=RUN_SECONDS)
+def test_pairs_complete_by_construction_with_the_laptops_digest_their_costs_included(
+    stack: Stack, alice: Client, tmp_path: Path
+) -> None:
+    path = tmp_path / "pairs.py"
+    path.write_text(PAIRS.read_text().replace("# params", f"{COSTS}# params"))
+    job = alice.wait(alice.submit(path)["job_id"], timeout_s=RUN_SECONDS)
     assert job["status"] == "COMPLETED", job["failure"]
     result: dict[str, Any] = json.loads(read(stack, "Runs", f"runs/{job['job_id']}/1/result.json"))
     assert (job["causality"], result["causality"]) == ("by_construction", "by_construction")
-    done = laptop.run(PAIRS, Bucket(stack))
+    done = laptop.run(path, Bucket(stack))
     sys.modules.pop("strategy")
     assert result["result_digest"] == done.result_digest
     assert job["metrics"]["values"]["trades"] == len(done.fills) > 20
+    assert job["metrics"]["values"]["borrow_fee"] == done.closing.borrow_fee > 0
 
 
 def test_a_strategy_that_patches_the_engine_in_its_process_is_tampered_and_not_retried(

@@ -15,7 +15,7 @@ from tapedeck.engine import EngineError, EngineSettings, concat, order_state
 from tapedeck.engine.share_targets import ShareTargets
 from tapedeck.engine.state import actions
 from tests.unit.test_engine import FREE, Split, day
-from tests.unit.test_engine_properties import OPTIONS, cut, market
+from tests.unit.test_engine_properties import MODELS, OPTIONS, cut, market
 from tests.unit.test_orders import CALM, NAN, bars
 from tests.unit.test_orders_properties import ROWS, played, whole_bars
 
@@ -48,7 +48,7 @@ def test_what_is_no_number_of_shares_is_refused_with_bar_and_symbol(target: floa
     seed=st.integers(0, 10_000),
     width=st.integers(1, 3),
     gaps=st.sampled_from([0.0, 0.3]),
-    options=OPTIONS,
+    options=OPTIONS | MODELS,
     cuts=st.lists(st.integers(0, ROWS), max_size=5),
 )
 def test_shares_are_the_same_however_they_are_cut_and_what_a_book_does(

@@ -126,6 +126,7 @@ def test_every_level_can_be_swept(body: str, market: Path, tmp_path: Path) -> No
     "more",
     ['# size_at = "fill"\n', "# fractional = false\n", '# accounts = "sleeves"\n', '# rebalance = "month"\n',
      "# leverage = 2\n", "# risk_free = 0.02\n", '# adjust = "total"\n', "# commission_minimum = 5.0\n",
+     "# lot_size = 10\n", "# commission_per_share = 0.01\n", "# half_spread_per_share = 0.05\n",
      "# seed = 9\n"],
 )  # fmt: skip
 def test_the_headers_settings_hold_in_a_sweep(more: str, market: Path, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ class Ledger:
     """Cash, shares and cost basis; `rows` collects the fills as tuples in the order of `fills.RECORD`.
 
     `carried`: fees paid for borrowed shares and interest received, of the run so far. `calls`: the margin calls of this
-    pass.
+    pass. `called`: the accounts that are below their maintenance margin at this bar.
     """
 
     def __init__(  # noqa: PLR0917 - the parts of a state
@@ -72,30 +72,25 @@ class Ledger:
         self.calls: list[MarginCall] = []
         self._borrow = BorrowFee(settings.borrow_fee_annual)
         self._interest = Interest(settings.interest_credit_annual, settings.interest_debit_annual)
-        self._called: list[tuple[int, float, float, float]] = []  # account, part kept, equity, value held
+        self.called: dict[int, tuple[float, float, float]] = {}  # account -> part kept, equity, value held
         self._volumes: list[float] = []  # of the bar under way; empty where they do not matter
         self._left: list[float] = []  # shares that the bar still takes; empty without a cap
 
     @property
     def watches(self) -> bool:
         """Whether the margin has to be looked at before the next bar."""
-        return bool(self._called) or (self.margin.maintenance > 0 and any(self.shares))
+        return bool(self.called) or (self.margin.maintenance > 0 and any(self.shares))
 
     def begin(self, days: int, marks: list[float]) -> None:
         """Begin a bar, `days` after the last one's session, whose closes were `marks`: carry, margin."""
         if days and self.settings.carries:
             self._carry(days, marks)
-        self._called = []
+        self.called.clear()
         if self.margin.maintenance:
             for account, (equity, held) in enumerate(zip(self.equity(marks), self._held(marks), strict=True)):
                 kept = self.margin.kept(equity, held)
                 if kept < 1.0:
-                    self._called.append((account, kept, equity, held))
-
-    @property
-    def called(self) -> set[int]:
-        """The accounts that are below their maintenance margin at this bar."""
-        return {account for account, _, _, _ in self._called}
+                    self.called[account] = kept, equity, held
 
     def market(self, opens: list[float], volumes: list[float]) -> list[float]:
         """Note what a bar's market takes; return the opens at which it trades, NaN where it does not."""
@@ -106,7 +101,7 @@ class Ledger:
 
     def obey(self, when: When, opens: list[float]) -> None:
         """Sell at the open what called accounts must, long before short, by column; what does not trade stays."""
-        for account, kept, equity, held in self._called:
+        for account, (kept, equity, held) in self.called.items():
             columns = [i for i, of in enumerate(self.account) if of == account and self.shares[i]]
             first = len(self.rows)
             for i in sorted(columns, key=lambda i: (self.shares[i] < 0, i)):

@@ -62,7 +62,7 @@ class Pass:
         """Let the broker work on a bar; `quotes` are its prices by column, where the caller has them at hand."""
         broker = self.broker
         filled = len(broker.rows)
-        if row in self._days or broker.watches:
+        if row in self._days or broker.margin.maintenance:
             broker.begin(self._days.get(row, 0), self.marks(row - 1) if row else self._before)
         for kind, column, value in self._due.get(row, ()):
             broker.act(kind, column, value)

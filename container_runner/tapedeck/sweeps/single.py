@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapedeck import compiled
-from tapedeck.engine import kernel, plan
+from tapedeck.engine import plan
 from tapedeck.engine.inputs import Array, Block
 from tapedeck.engine.settings import EngineSettings
 
@@ -65,7 +65,7 @@ class Single:
 def knows(block: Block, settings: EngineSettings, actions: int) -> bool:
     """Return whether the pass serves: one symbol, costs in basis points, no splits or dividends, prices above zero."""
     built = compiled.library()
-    if len(block.symbols) != 1 or actions or settings.rebalance != "change" or not kernel.knows(settings):
+    if len(block.symbols) != 1 or actions or settings.rebalance != "change" or not settings.plain:
         return False
     below = any((block.fields[name] <= 0).any() for name in ("open", "close"))
     return built is not None and hasattr(built, "single_pass") and not below
