@@ -108,6 +108,15 @@ class ByColumns(Strategy):
                 book.cancel_all()
 
 
+MODELS: dict[str, Any] = {
+    "commission_minimum": 1.0,
+    "volume_cap": 0.02,
+    "borrow_fee_annual": 0.1,
+    "interest_debit_annual": 0.2,
+    "maintenance_margin": 0.5,
+}
+
+
 @dataclass
 class Block:
     symbols: tuple[str, ...]
@@ -139,7 +148,8 @@ def play(strategy: Any, seed: int, cuts: list[int]) -> tuple[list[Played], Playe
     block, known = market(seed, 3 if seed % 2 else 1)
     assert (known["kind"] == SPLIT).all()
     accounts = "sleeves" if seed % 3 == 0 else "one"
-    state = order_state.new(block.symbols, EngineSettings(accounts=accounts, leverage=1.0 + seed % 2))
+    more = MODELS if seed > 2 else {}
+    state = order_state.new(block.symbols, EngineSettings(accounts=accounts, leverage=1.0 + seed % 2, **more))
     player, done = Player(state, LOOKBACK, strategy.on_bar), []
     for first, last in zip([0, *cuts], [*cuts, ROWS], strict=True):
         early = max(0, first - LOOKBACK)

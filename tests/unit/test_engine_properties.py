@@ -147,12 +147,18 @@ def test_money_is_conserved_when_prices_stand_still() -> None:
     assert result.equity[-1] + paid == pytest.approx(1_000_000, rel=1e-12)
 
 
-@pytest.mark.parametrize("seed", range(8))
+COSTS = {"minimum": 40.0, "half_spread": 0.03, "cap": 0.2}
+
+
+@pytest.mark.parametrize("costs", [{}, COSTS], ids=["plain", "costs"])
+@pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize(("per_session", "gaps"), [(1, 0.0), (3, 0.0), (3, 0.002)])
-def test_the_crossover_agrees_with_the_oracle(seed: int, per_session: int, gaps: float) -> None:
+def test_the_crossover_agrees_with_the_oracle(
+    seed: int, per_session: int, gaps: float, costs: dict[str, float]
+) -> None:
     bars, splits, dividends = market(seed, 900, 3, per_session, gaps)
     history, fast, slow = 120, 5, 30
-    opens, closes = bars.fields["open"], bars.fields["close"]
+    closes = bars.fields["close"]
     factor = np.ones_like(closes)
     for split in splits:
         after = bars.session >= (split.session - EPOCH).days
@@ -162,14 +168,17 @@ def test_the_crossover_agrees_with_the_oracle(seed: int, per_session: int, gaps:
     begin = history // per_session * per_session
     rows = []
     for row in range(900):
+        shown = [bars.fields[name][row].tolist() for name in ("open", "close", "volume")[: 3 if costs else 2]]
         priced = {
-            s: None if np.isnan(closes[row, i]) else (float(opens[row, i]), float(closes[row, i]))
+            s: None if np.isnan(closes[row, i]) else tuple(values[i] for values in shown)
             for i, s in enumerate(bars.symbols)
         }
         rows.append((EPOCH + timedelta(days=int(bars.session[row])), priced))
     sessions = set(bars.session.tolist())
     paid = [d for d in dividends if (d.session - EPOCH).days in sessions]  # the oracle knows no day off
-    state = start(bars.symbols, EngineSettings(), splits, paid)
+    known = {"minimum": "commission_minimum", "half_spread": "half_spread_per_share", "cap": "volume_cap"}
+    settings = EngineSettings(**{known[name]: value for name, value in costs.items()})  # type: ignore[arg-type]
+    state = start(bars.symbols, settings, splits, paid)
     result = step(state, cut(bars, begin, 900), targets[begin:])
     equity, fills = crossover(
         rows,
@@ -178,6 +187,7 @@ def test_the_crossover_agrees_with_the_oracle(seed: int, per_session: int, gaps:
         [(d.symbol, d.session, d.amount) for d in paid],
         fast=fast,
         slow=slow,
+        **costs,
     )
     assert len(result.fills) == fills
     assert result.equity[-1] == pytest.approx(equity, rel=1e-9)
