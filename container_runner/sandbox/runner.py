@@ -18,7 +18,7 @@ import numpy as np
 import contract
 from sandbox.complaint import from_exception
 from sandbox.exchange import Chunk, Exchange
-from tapedeck import source, strategy, within
+from tapedeck import compiled, source, strategy, within
 from tapedeck.bars import Array, Bars
 from tapedeck.decisions import as_decisions, asking
 from tapedeck.run import Run
@@ -89,12 +89,13 @@ class Host:
 
     def _vectorised(self, instance: strategy.Strategy, asked: contract.Run) -> None:
         self._exchange.hello(self._lookback(instance))
+        compiled.keep_memory()
         self.asked = decide = instance.shares if asked["level"] == "shares" else instance.weights
         for chunk in self._exchange.chunks(asked["chunks"]):
             bars = bars_of(chunk, asked["symbols"])
             with asking(asked["level"], bars):
                 made = decide(bars)
-            decided = as_decisions(made, bars, asked["level"])
+            decided = as_decisions(made, bars, asked["level"], copy=False)
             self._exchange.decide(chunk, decided[chunk.history :])
 
     def _on_bar(self, instance: strategy.Strategy, asked: contract.Run) -> None:

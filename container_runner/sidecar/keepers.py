@@ -12,6 +12,7 @@ import numpy as np
 import contract
 from sidecar.failures import RunError
 from tapedeck import engine
+from tapedeck.compiled import holds_infinite
 from tapedeck.decisions import by_bar, from_bytes
 from tapedeck.engine import order_pass, order_state
 from tapedeck.engine.share_targets import ShareTargets
@@ -58,9 +59,8 @@ class WeightKeeper:
     def book(self, own: Block, sealed: bytes) -> tuple[Decided, engine.StepResult]:
         """Raise `RunError` CODE for an infinite weight, with bar and symbol."""
         targets = from_bytes(sealed, len(own), own.symbols)
-        infinite = np.argwhere(np.isinf(targets))
-        if len(infinite):
-            row, column = (int(i) for i in infinite[0])
+        if holds_infinite(targets):
+            row, column = (int(i) for i in np.argwhere(np.isinf(targets))[0])
             raise RunError("CODE", f"the weight of {own.symbols[column]} at bar {bar_time(own, row)} is infinite")
         return by_bar(targets), engine.step(self._state, own, targets)
 

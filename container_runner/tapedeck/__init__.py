@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tapedeck.indicators import vwap as vwap
     from tapedeck.indicators import wma as wma
     from tapedeck.indicators import zscore as zscore
+    from tapedeck.laptop.in_memory import backtest as backtest
     from tapedeck.query import bars as bars
     from tapedeck.run import Run as Run
     from tapedeck.strategy import Strategy as Strategy
@@ -55,6 +56,7 @@ _HOME = {  # public name -> module that defines it
     "Book": "book",
     "Run": "run",
     "actions": "corporate",
+    "backtest": "laptop.in_memory",
     "bars": "query",
     "jit": "compiling",
     "Strategy": "strategy",

@@ -10,8 +10,12 @@ import ctypes
 from functools import cache
 from pathlib import Path
 
-ABI = 2  # raised with every change of a compiled function's arguments; kernel.c states it too
+import numpy as np
+from numpy.typing import NDArray
+
+ABI = 3  # raised with every change of a compiled function's arguments; compiled.c states it too
 _FOLDER = Path(__file__).parent / "engine"
+_KEPT = 128 << 20  # bytes of freed memory
 
 
 @cache
@@ -22,6 +26,23 @@ def library() -> ctypes.CDLL | None:
             found = ctypes.CDLL(str(path))
         except OSError:  # of another processor family
             continue
-        if hasattr(found, "kernel_abi") and found.kernel_abi() == ABI:
+        if hasattr(found, "compiled_abi") and found.compiled_abi() == ABI:
+            found.holds_infinite.argtypes = [ctypes.c_void_p, ctypes.c_int64]
+            found.keep_memory.argtypes, found.keep_memory.restype = [ctypes.c_int32], None
             return found
     return None
+
+
+def keep_memory() -> None:
+    """Let this process keep memory that it has freed: chunk after chunk needs arrays of the same sizes."""
+    found = library()
+    if found:
+        found.keep_memory(_KEPT)
+
+
+def holds_infinite(values: NDArray[np.float64]) -> bool:
+    """Return whether an array holds an infinity."""
+    found = library()
+    if found and values.dtype == np.float64 and (values.flags.f_contiguous or values.flags.c_contiguous):
+        return bool(found.holds_infinite(values.ctypes.data, values.size))
+    return bool(np.isinf(values).any())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tapedeck.compiled import holds_infinite
 from tapedeck.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -21,8 +22,11 @@ class DecisionError(ValueError):
     """A strategy returned something that cannot be target weights."""
 
 
-def as_decisions(value: object, bars: Bars, what: str = "weights") -> Array:
-    """Return `value` as symbol-major (order "F") float64 of `bars.shape`; NaN = leave the position alone.
+def as_decisions(value: object, bars: Bars, what: str = "weights", *, copy: bool = True) -> Array:
+    """Return `value` as float64 of `bars.shape`; NaN = leave the position alone.
+
+    A copy, symbol-major (order "F"), which does not change afterwards; with `copy=False` only what has to be one: for
+    who is done with the decisions before the strategy's code runs again.
 
     A dict or a table (pandas, polars) with symbols as names is put into the order of `bars.symbols`; symbols that it
     leaves out are left alone. Raises `DecisionError` when it is no array of numbers, has another shape, names a symbol
@@ -32,7 +36,8 @@ def as_decisions(value: object, bars: Bars, what: str = "weights") -> Array:
         raise DecisionError(f"{what} returned None: return an array of shape {bars.shape}")
     try:
         named = _by_symbol(value, bars, what)
-        weights = np.array(value if named is None else named, dtype=np.float64, order="F")  # a copy: it changes no more
+        made = value if named is None else named
+        weights = np.array(made, np.float64, order="F") if copy else np.asarray(made, np.float64)
     except DecisionError:
         raise
     except (TypeError, ValueError) as error:
@@ -41,9 +46,8 @@ def as_decisions(value: object, bars: Bars, what: str = "weights") -> Array:
         raise DecisionError(
             f"{what} have shape {weights.shape}, expected {bars.shape}: {len(bars)} bars x {bars.width} symbols"
         )
-    infinite = np.argwhere(np.isinf(weights))
-    if len(infinite):
-        row, column = (int(i) for i in infinite[0])
+    if not _whole_numbers(made) and holds_infinite(weights):
+        row, column = (int(i) for i in np.argwhere(np.isinf(weights))[0])
         one, bar = "weight" if what == "weights" else "target", f"{bars.time[row]} UTC"
         raise DecisionError(f"the {one} of {bars.symbols[column]} at bar {bar} is {weights[row, column]}")
     return weights
@@ -85,6 +89,10 @@ def _by_symbol(value: Any, bars: Bars, what: str) -> Array | None:
             )
         weights[:, bars.symbols.index(name)] = column
     return weights
+
+
+def _whole_numbers(value: object) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind in "biu"  # True and False above all: none is infinite
 
 
 def to_bytes(decisions: Array) -> bytes:

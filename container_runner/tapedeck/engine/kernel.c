@@ -8,7 +8,7 @@
 #include "kernel_books.h"
 
 #define EXPORT __attribute__((visibility("default")))
-#define TILE 65536 /* values in a tile, half of the second-level cache */
+#define TILE 131072 /* values in a tile, as much as the second-level cache holds */
 #define STRIP 8    /* targets looked at together */
 
 /* Puts the column's last known closes into `filled`, or points at the caller's where there is no gap. */
@@ -211,10 +211,6 @@ static int prepare(Work *w) {
         set_unsized(w, i, p->unsized[i] != 0.0);
     }
     return 1;
-}
-
-EXPORT int32_t kernel_abi(void) {
-    return 2;
 }
 
 /* Carries the books over a block; the caller gives `fills` back to `kernel_free`. */

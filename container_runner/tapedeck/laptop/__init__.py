@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tapedeck.laptop.check import Checked, check
-from tapedeck.laptop.run import Finished, run
+from tapedeck.laptop.result import Finished
+from tapedeck.laptop.run import run
 
 __all__ = ["Checked", "Finished", "check", "run"]

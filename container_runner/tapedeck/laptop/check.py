@@ -43,7 +43,7 @@ def check(
     chunks = plan.chunks()
     record = audit.Record([rows.stop - rows.start for rows in chunks], cuts, plan.wish.seed)
     for rows in chunks:
-        decisions = decide(plan.market.bars(rows, plan.found.fields))
+        decisions = np.array(decide(plan.market.bars(rows, plan.found.fields)))  # kept, as they are now
         missing = np.isnan(plan.market.books(rows).fields["close"])
         record.see(decisions[len(decisions) - len(missing) :], missing)
     player = Replayer(plan, lookback)
@@ -73,7 +73,7 @@ class Replayer:
             seen = own if rows is None or index < chunks - 1 else slice(own.start, own.start + rows)
             bars = market.bars(seen, plan.found.fields)
             try:
-                decisions = decide(bars)
+                decisions = np.array(decide(bars))
             except Exception as error:
                 raise audit.ReplayFailedError(_failure(error)) from error
             count = seen.stop - seen.start

@@ -43,7 +43,7 @@ def _vectorised(instance: strategy.Strategy, level: str, bars: Bars) -> Array:
     with asking(level, bars):
         value = method(bars)
     try:
-        return as_decisions(value, bars, level)
+        return as_decisions(value, bars, level, copy=False)
     except DecisionError as error:
         place = source.where(method)
         if place:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,15 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tapedeck import engine, metrics, source
-from tapedeck.bars import Array
-from tapedeck.engine import margin
+from tapedeck import compiled, source
 from tapedeck.laptop import asked
 from tapedeck.laptop.deciding import Decide, decider
-from tapedeck.laptop.keepers import Keeper, keeper
+from tapedeck.laptop.keepers import keeper
 from tapedeck.laptop.market import Market
+from tapedeck.laptop.result import Finished, Of, replay
 from tapedeck.market import calendar, chunks, history, snapshot
 from tapedeck.market.errors import UnknownUniverseError
 from tapedeck.market.store import ObjectStore
@@ -27,34 +24,21 @@ from tapedeck.submission import Inspection, SubmissionError, did_you_mean, inspe
 NO_LIMIT = 1 << 62  # bytes: a laptop's chunks are calendar months, as on the platform where they fit its memory
 
 
-@dataclass(frozen=True)
-class Finished:
-    """What a run brought. `sessions` and `equity`: (n,) at each session's close; `metrics`: see `tapedeck.metrics`."""
-
-    name: str
-    symbols: tuple[str, ...]
-    snapshot: str
-    sessions: NDArray[np.int32]
-    equity: Array
-    fills: engine.Fills
-    closing: engine.Closing
-    metrics: dict[str, Any]
-    engine: engine.EngineSettings
-    margin_calls: list[dict[str, object]]  # `tapedeck.engine.margin.records`
-    result_digest: str  # of decisions, fills and equity: the platform's, for the same chunks
-    compile_seconds: float | None  # what Numba took to compile `on_bar`, where it did
-
-
 def run(path: Path, store: ObjectStore, params: Mapping[str, object] | None = None) -> Finished:
     """Run the strategy in `path` on the dataset that its header block names; `params` override the header's.
 
     The strategy's code runs in this process: only for code that one trusts. Raises `SubmissionError`,
     `tapedeck.market.errors.MarketError`, `DecisionError`, and what the strategy raises.
     """
+    compiled.keep_memory()
     plan = prepare(path, store, params or {})
     lookback, decide = plan.load()
-    plan.market.load(lookback, plan.wish.adjust)
-    return _keep_books(plan, keeper(plan.found.level, plan.market, plan.wish.engine, lookback, decide))
+    market, fields = plan.market, plan.found.fields
+    market.load(lookback, plan.wish.adjust)
+    books = keeper(plan.found.level, market, plan.wish.engine, lookback, decide)
+    chunks = ((market.books(rows), market.bars(rows, fields)) for rows in plan.chunks())
+    name = plan.found.class_name or plan.path.stem
+    return replay(books, chunks, Of(name, market.symbols, plan.snapshot.id, plan.snapshot.calendar, plan.wish))
 
 
 @dataclass(frozen=True)
@@ -93,54 +77,6 @@ def prepare(path: Path, store: ObjectStore, params: Mapping[str, object], found:
     snap = _snapshot(store, wish)
     market = Market(store, snap, _symbols(snap, wish), wish.start, wish.end)
     return Plan(path, found, values, wish, snap, market)
-
-
-def _keep_books(plan: Plan, books: Keeper) -> Finished:
-    snap, market, wish = plan.snapshot, plan.market, plan.wish
-    digest = hashlib.sha256()
-    steps, sessions = [], []
-    for rows in plan.chunks():
-        block = market.books(rows)
-        decided, step = books.book(block, market.bars(rows, plan.found.fields))
-        for part in decided:
-            digest.update(part)
-        steps.append(step)
-        sessions.append(block.session)
-    fills = engine.concat([step.fills for step in steps])
-    equity, net, gross = (np.concatenate([getattr(step, of) for step in steps]) for of in ("equity", "net", "gross"))
-    session = np.concatenate(sessions)
-    closing, calls = books.finish(), [call for step in steps for call in step.calls]
-    days, daily = metrics.daily_equity(session, equity)
-    whole = hashlib.sha256(digest.hexdigest().encode() + fills.to_bytes() + equity.astype("<f8").tobytes())
-    summary = metrics.summarise(
-        sessions=days,
-        equity=daily,
-        start_cash=wish.engine.cash,
-        fills=fills,
-        calendar_name=snap.calendar,
-        risk_free=wish.risk_free,
-        bar_equity=equity,
-        net=metrics.daily_equity(session, net)[1],
-        gross=metrics.daily_equity(session, gross)[1],
-        borrow_fee=closing.borrow_fee,
-        interest=closing.interest,
-        margin_calls=len(calls),
-    )
-    name = plan.found.class_name or plan.path.stem
-    return Finished(
-        name=name,
-        symbols=market.symbols,
-        snapshot=snap.id,
-        sessions=days,
-        equity=daily,
-        fills=fills,
-        closing=closing,
-        metrics=summary,
-        engine=wish.engine,
-        margin_calls=margin.records(calls, market.symbols, sleeves=wish.engine.accounts == "sleeves"),
-        result_digest=whole.hexdigest(),
-        compile_seconds=books.compile_seconds,
-    )
 
 
 def _snapshot(store: ObjectStore, wish: asked.Asked) -> snapshot.Snapshot:

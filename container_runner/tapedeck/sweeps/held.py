@@ -40,7 +40,7 @@ class Held:
             raise ValueError('raw bars do not show their splits: read them with adjust="split", or hand in the folder')
         self._seen = {name: np.asfortranarray(values) for name, values in bars.fields().items()}
         self._raw = {name: np.asfortranarray(values) for name, values in bars.raw.fields().items()}
-        if not all(np.array_equal(self._seen[name], self._raw[name], equal_nan=True) for name in self._raw):
+        if not all(_equal(self._seen[name], self._raw[name]) for name in self._raw):
             raise ValueError("the prices of these bars are adjusted, and the books need the splits: hand in the folder")
         self._ts, self._session = bars.ts, bars.session
 
@@ -77,3 +77,9 @@ class Held:
         """Return what a header block would say of these bars."""
         start, end = (from_day_number(int(self._session[at])).isoformat() for at in (0, -1))
         return {"dataset": "memory", "symbols": list(self.symbols), "start": start, "end": end}
+
+
+def _equal(one: Array, other: Array) -> bool:
+    """Return whether two arrays hold the same values; at once where they are the same memory."""
+    same = one.ctypes.data == other.ctypes.data and one.strides == other.strides and one.shape == other.shape
+    return same or np.array_equal(one, other, equal_nan=True)
