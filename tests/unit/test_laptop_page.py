@@ -32,4 +32,9 @@ def test_the_laptop_page_runs_as_written(
     said = capsys.readouterr().out
     assert "6 bars of 1 symbols" in said
     assert re.search(r"^result digest [0-9a-f]{64}$", said, re.MULTILINE)
-    assert {path.name for path in Path("results").iterdir()} == {"metrics.json", "equity.csv", "trades.csv"}
+    assert {path.name for path in Path("results").iterdir()} == {
+        "metrics.json",
+        "equity.csv",
+        "trades.csv",
+        "margin_calls.json",
+    }
