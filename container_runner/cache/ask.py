@@ -35,11 +35,18 @@ class Asked:
 
 @dataclass(frozen=True)
 class AskedYear:
-    """Months of one symbol and year, ascending."""
+    """Months of one symbol and year, ascending, and the sealed year that has them too, by what its months say."""
 
     dataset: str
     symbol: str
     months: tuple[Asked, ...]
+    sealed: str | None = None
+
+    @property
+    def sealed_key(self) -> str | None:
+        """Where the sealed year lies."""
+        year = self.months[0].month[:4]
+        return layout.sealed_key(self.dataset, self.symbol, year, self.sealed) if self.sealed else None
 
     @cached_property
     def name(self) -> str:
@@ -95,9 +102,9 @@ def _some(value: object, most: int) -> list[object]:
 
 
 def _year(value: object) -> AskedYear:
-    if not isinstance(value, list) or len(value) != 3 or not all(isinstance(part, str) for part in value[:2]):
-        raise AskError("a year is [dataset, symbol, months]")
-    dataset, symbol, held = value
+    if not isinstance(value, list) or len(value) != 4 or not all(isinstance(part, str) for part in value[:2]):
+        raise AskError("a year is [dataset, symbol, months, sealed]")
+    dataset, symbol, held, sealed = value
     months = _some(held, 12)
     try:
         layout.parse_dataset(dataset)
@@ -108,7 +115,7 @@ def _year(value: object) -> AskedYear:
     names = [month.month for month in found]
     if not names or names != sorted(set(names)) or names[0][:4] != names[-1][:4]:
         raise AskError("months of one year, ascending, are expected")
-    return AskedYear(dataset, symbol, found)
+    return AskedYear(dataset, symbol, found, None if sealed is None else _digest(sealed))
 
 
 def _month(dataset: str, symbol: str, value: object) -> Asked:

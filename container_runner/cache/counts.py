@@ -14,8 +14,8 @@ class Counts:
     refused: int = 0  # requests that were not answered
     hits: int = 0  # years that were there
     made: int = 0  # years that were decoded and written
-    decoded: int = 0  # months of them that were there encoded
-    fetched: int = 0  # months that S3 gave
+    decoded: int = 0  # objects, months or sealed years, that were there encoded
+    fetched: int = 0  # objects that S3 gave
     absent: int = 0  # years that could not be given: gone, late, damaged, no room
     fetched_bytes: int = 0
     failed: int = 0  # years of which S3 did not give a month

@@ -14,7 +14,7 @@ from cache.counts import Counts
 from cache.tiers import Tiers
 from tapedeck.market import block as blocks
 from tapedeck.market import calendar as calendars
-from tapedeck.market import encoding, gridded, layout, years
+from tapedeck.market import encoding, gridded, layout, year_file, years
 from tapedeck.market.calendar import Grid
 from tapedeck.market.encoding import Month
 from tapedeck.market.errors import EncodingError
@@ -72,7 +72,7 @@ class Node:
     def _make(self, year: AskedYear) -> None:
         """Fetch, check, decode and write a year; what fails is the sidecar's to read from S3 and to name."""
         try:
-            months = list(self._months(year.months))
+            months = self._sealed(year) or list(self._months(year.months))
             with self._decoding:
                 body = _file(year, months)
             self._counts.add(made=self._tiers.keep(self._tiers.decoded, year.name, body))
@@ -84,8 +84,26 @@ class Node:
             with self._lock:
                 self._coming.pop(year.name, None)
 
+    def _sealed(self, year: AskedYear) -> list[Month] | None:
+        """Return the months out of their sealed year; None where there is none that has them, whole and unharmed."""
+        key, name = year.sealed_key, year.sealed
+        if not key or not name or all(self._tiers.encoded.has(month.digest) for month in year.months):
+            return None
+        try:
+            body, known = self._body(name, key, None)
+            with self._decoding:
+                held = year_file.checked(body, {month.month: month.digest for month in year.months})
+        except EncodingError:
+            self._counts.add(corrupt=1)
+            self._tiers.encoded.remove(name)
+            return None
+        except Exception:  # noqa: BLE001 - whatever it is: the months are the source of truth
+            return None
+        self._keep(name, body, known=known)
+        return [held[month.month] for month in year.months]
+
     def _months(self, asked: Sequence[Asked]) -> Iterator[Month]:
-        bodies = [self._pool.submit(self._body, month) for month in asked]
+        bodies = [self._pool.submit(self._body, month.digest, month.key, month.version) for month in asked]
         try:
             for month, future in zip(asked, bodies, strict=True):
                 body, known = future.result()
@@ -96,15 +114,15 @@ class Node:
             for future in bodies:
                 future.cancel()
 
-    def _body(self, month: Asked) -> tuple[bytes, bool]:
-        """Return a month's bytes, and whether they were here."""
-        if self._tiers.encoded.use(month.digest):
+    def _body(self, digest: str, key: str, version: str | None) -> tuple[bytes, bool]:
+        """Return an object's bytes, and whether they were here."""
+        if self._tiers.encoded.use(digest):
             try:
-                return encoded.read(self._tiers.encoded.path(month.digest)), True
+                return encoded.read(self._tiers.encoded.path(digest)), True
             except (EncodingError, OSError):
                 self._counts.add(corrupt=1)
-                self._tiers.encoded.remove(month.digest)
-        body = self._store.get(month.key, month.version)
+                self._tiers.encoded.remove(digest)
+        body = self._store.get(key, version)
         self._counts.add(fetched=1, fetched_bytes=len(body))
         return body, False
 
@@ -117,11 +135,15 @@ class Node:
         except EncodingError:
             self._tiers.encoded.remove(digest)
             raise
+        self._keep(digest, body, known=known)
+        return month
+
+    def _keep(self, digest: str, body: bytes, *, known: bool) -> None:
+        """Keep an object's bytes, which were found to be right."""
         if known:
             self._counts.add(decoded=1)
         else:
             self._tiers.keep(self._tiers.encoded, digest, encoded.to_bytes(body))
-        return month
 
 
 def _file(year: AskedYear, months: Sequence[Month]) -> bytes:

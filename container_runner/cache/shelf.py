@@ -69,6 +69,10 @@ class Shelf:
         """Return where a digest's file lies, if it is there."""
         return self._root / self._name(digest)
 
+    def has(self, digest: str) -> bool:
+        """Say whether there is a file, sound or not."""
+        return digest in self._sizes
+
     def use(self, digest: str) -> bool:
         """Say whether the file is there and sound; it is then the last to leave."""
         with self._lock:

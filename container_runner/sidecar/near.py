@@ -130,7 +130,8 @@ class NodeCache:
 
 def _described(year: Year) -> list[object]:
     months = [[want.name, want.place.version, want.ref.digest] for want in year.months]
-    return [year.dataset, year.symbol, months]
+    sealed = year.months[0].sealed
+    return [year.dataset, year.symbol, months, sealed.content if sealed else None]
 
 
 def _answer(connection: http.client.HTTPConnection, path: str, body: object, count: int, wait_ms: int) -> list[bool]:

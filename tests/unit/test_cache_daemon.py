@@ -24,7 +24,7 @@ from tapedeck.market.leaf import Leaf, MonthRef
 from tapedeck.market.wanted import wanted as of_leaf
 
 DIGEST = "ab" * 32
-YEAR = ["equities-1m", "BRK.B", [["2004-01", "v1", DIGEST], ["2004-03", None, DIGEST]]]
+YEAR = ["equities-1m", "BRK.B", [["2004-01", "v1", DIGEST], ["2004-03", None, DIGEST]], None]
 
 
 def body(**changes: object) -> bytes:
@@ -39,7 +39,7 @@ def test_an_ask_names_months_by_key_version_and_digest() -> None:
     )
     assert year == AskedYear("equities-1m", "BRK.B", months)
     assert parse_held(json.dumps({"names": [DIGEST], "doubt": [DIGEST]}).encode()) == Held((DIGEST,), (DIGEST,))
-    largest = ["equities-1m", "A" * 32, [[f"2004-{month:02}", "v" * 64, DIGEST] for month in range(1, 13)]]
+    largest = ["equities-1m", "A" * 32, [[f"2004-{month:02}", "v" * 64, DIGEST] for month in range(1, 13)], DIGEST]
     assert len(body(years=[largest] * near._YEARS)) < BODY_BYTES
     assert len(json.dumps({"names": [DIGEST] * near._NAMES, "doubt": []})) < BODY_BYTES
     assert (near._YEARS, near._NAMES) == (YEARS, NAMES)
@@ -54,9 +54,9 @@ def test_the_sidecar_and_the_daemon_come_to_the_same_name() -> None:
     others = [
         ["crypto-1m", *YEAR[1:]],
         ["equities-1h", *YEAR[1:]],
-        [*YEAR[:2], YEAR[2][:1]],
-        [*YEAR[:2], [["2004-02", "v1", DIGEST], YEAR[2][1]]],
-        [*YEAR[:2], [["2004-01", "v1", "cd" * 32], YEAR[2][1]]],
+        [*YEAR[:2], YEAR[2][:1], None],
+        [*YEAR[:2], [["2004-02", "v1", DIGEST], YEAR[2][1]], None],
+        [*YEAR[:2], [["2004-01", "v1", "cd" * 32], YEAR[2][1]], None],
     ]
     assert len({year.name for year in parse_bring(body(years=[YEAR, *others])).years}) == 6
 
@@ -81,11 +81,17 @@ def test_the_sidecar_and_the_daemon_come_to_the_same_name() -> None:
 )
 def test_what_is_no_symbols_year_is_refused(dataset: object, symbol: object, month: object) -> None:
     with pytest.raises(AskError):
-        parse_bring(body(years=[[dataset, symbol, [[month, "v1", DIGEST]]]]))
+        parse_bring(body(years=[[dataset, symbol, [[month, "v1", DIGEST]], None]]))
+
+
+def test_a_sealed_year_is_named_by_its_content_alone() -> None:
+    [year] = parse_bring(body(years=[[*YEAR[:3], "cd" * 32]])).years
+    assert year.sealed_key == f"sealed/equities-1m/BRK.B/2004/{'cd' * 32}.parquet"
+    assert year.name == parse_bring(body()).years[0].name  # what the file holds is the months'
 
 
 def months_of(*found: object) -> bytes:
-    return body(years=[["equities-1m", "A", list(found)]])
+    return body(years=[["equities-1m", "A", list(found), None]])
 
 
 @pytest.mark.parametrize(
@@ -98,6 +104,9 @@ def months_of(*found: object) -> bytes:
         body(more=1),
         body(years=None),
         body(years=[YEAR[:2]]),
+        body(years=[YEAR[:3]]),
+        body(years=[[*YEAR[:3], "../../etc/passwd"]]),
+        body(years=[[*YEAR[:3], 1]]),
         body(years=[YEAR] * (YEARS + 1)),
         months_of(),
         months_of(["2004-01", "v1"]),
