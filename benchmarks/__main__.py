@@ -12,7 +12,7 @@ from benchmarks.row import Row, keep
 MEASURES = {
     "s1": "benchmarks.s1.measure",
     "data": "benchmarks.data.measure",
-    "reads": "benchmarks.s3.measure",
+    "reads": "benchmarks.reads.measure",
     "first-bar": "benchmarks.sandbox.first_bar",
     "sandbox-cpu": "benchmarks.sandbox.cpu",
     "exchange": "benchmarks.sandbox.exchange",

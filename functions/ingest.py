@@ -11,11 +11,14 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from backtest.cloud import clients
 from backtest.ingest import ingest
 from backtest.ingest.drop import drops
+from backtest.ingest.report import Report
+from backtest.ingest.seal import seal
 from backtest.settings import Settings
 from backtest.store import open_store
 from tapedeck.market.store import S3Store
 
 logger = Logger()
+MARGIN_S = 60  # a year that is begun is sealed to its end
 
 
 @logger.inject_lambda_context
@@ -31,6 +34,16 @@ def handler(event: dict[str, Any], context: Any) -> Any:  # powertools' PartialI
             left_s = context.get_remaining_time_in_millis() / 1000
             answer = ingest(vendor=vendor, market=market, snapshots=snapshots, drop=drop, left_s=left_s)
             logger.info("drop", key=drop.key, version=drop.version, status=answer["status"] if answer else "ANSWERED")
+            if answer:
+                sealed(answer)
+
+    def sealed(answer: Report) -> None:
+        try:
+            done = seal(market, answer, left_s=context.get_remaining_time_in_millis() / 1000 - MARGIN_S)
+        except Exception:  # the drop is taken and answered: that sealing failed must not bring it back
+            logger.exception("sealing", dataset=answer["dataset"], snapshot=answer["snapshot"])
+        else:
+            logger.info("sealed", dataset=answer["dataset"], now=done.now, left=done.left, problems=done.problems)
 
     # The default raises when every message failed; with one message at a time that hides which.
     processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)

@@ -163,7 +163,7 @@ class Handlers:
         return self._function("Reconcile", timeout=55, memory=512, environment=told, statements=may)
 
     def ingest(self, drop: Drop) -> PlatformFunction:
-        """Makes partitions and a snapshot of a vendor's file."""
+        """Makes partitions and a snapshot of a vendor's file, and seals years that it closes."""
         told = {**self._a.database(), **self._a.market(), "VENDOR_BUCKET": drop.bucket.objects.bucket_name}
         may = [
             *self._log_in,

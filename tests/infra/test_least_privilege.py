@@ -178,3 +178,16 @@ def test_templates_hold_no_secret(templates: dict[str, Template]) -> None:
     text = json.dumps([t.body for t in templates.values()])
     assert "AKIA" not in text
     assert "BEGIN RSA" not in text
+
+
+def test_only_ingest_writes_months_and_sealed_years(control: Template) -> None:
+    roles = {path.removesuffix("/DefaultPolicy") for path, _ in control.of("AWS::IAM::Policy")}
+    writers = {
+        role: {resource for resource in granted(control, role).get("s3:PutObject", ()) if resource.startswith("market")}
+        for role in roles
+        if role.endswith("/Role")
+    }
+    assert {role: keys for role, keys in writers.items() if keys} == {
+        "Ingest/Role": {"market/*"},  # months, sealed years, snapshots
+        "Api/Role": {"market/snapshots/*/history.json", "market/snapshots/*/latest.json"},
+    }

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow.dataset as ds
 from pyarrow.fs import S3FileSystem
 
-from benchmarks.s3.report import report
-from benchmarks.s3.where import KEY, SECRET, endpoint, month_keys
+from benchmarks.reads.report import report
+from benchmarks.reads.where import KEY, SECRET, endpoint, month_keys
 
 SYSTEM = S3FileSystem(access_key=KEY, secret_key=SECRET, region="us-east-1", endpoint_override=endpoint())
 FILES = [f"months/{key}" for key in month_keys()]

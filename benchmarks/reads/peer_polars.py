@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from benchmarks.s3.report import report
-from benchmarks.s3.where import KEY, SECRET, endpoint, month_keys
+from benchmarks.reads.report import report
+from benchmarks.reads.where import KEY, SECRET, endpoint, month_keys
 
 OPTIONS = {
     "aws_access_key_id": KEY,

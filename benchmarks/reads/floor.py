@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from obstore.store import S3Store
 
-from benchmarks.s3.report import cpu, layout
-from benchmarks.s3.where import FIELDS, KEY, ROWS, SECRET, SYMBOLS, YEAR, endpoint, month_keys
+from benchmarks.reads.report import cpu, layout
+from benchmarks.reads.where import FIELDS, KEY, ROWS, SECRET, SYMBOLS, YEAR, endpoint, month_keys
 
 THREADS = 16
 _PRICE_SCALE = 100

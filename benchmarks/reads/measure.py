@@ -9,9 +9,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from benchmarks.reads import server
+from benchmarks.reads.where import FIELDS, FOLDER
 from benchmarks.row import Row
-from benchmarks.s3 import server
-from benchmarks.s3.where import FIELDS, FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
 VENVS = ROOT / "build" / "venvs"
@@ -125,7 +125,7 @@ def environment(name: str) -> Path:
 def call(python: Path, module: str, *asked: str) -> Measured:
     """Return what a module of this folder says, run as a process of its own."""
     out = subprocess.run(
-        [python, "-m", f"benchmarks.s3.{module}", *asked],
+        [python, "-m", f"benchmarks.reads.{module}", *asked],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'container_runner'}"},
         stdout=subprocess.PIPE,

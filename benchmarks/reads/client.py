@@ -7,7 +7,7 @@ from typing import Any
 from botocore.config import Config
 from botocore.session import Session
 
-from benchmarks.s3.where import KEY, SECRET, endpoint
+from benchmarks.reads.where import KEY, SECRET, endpoint
 
 
 def session() -> Session:

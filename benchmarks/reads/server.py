@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from benchmarks.s3.where import FOLDER, KEY, SECRET
+from benchmarks.reads.where import FOLDER, KEY, SECRET
 
 START_SECONDS = 60
 

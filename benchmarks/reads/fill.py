@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.data import market
-from benchmarks.s3.client import client
-from benchmarks.s3.where import BUCKETS, DECIMALS, FIELDS, SYMBOLS, arrays
+from benchmarks.reads.client import client
+from benchmarks.reads.where import BUCKETS, DECIMALS, FIELDS, SYMBOLS, arrays
 from tapedeck.market import publish, reader, sealing, snapshot
 from tapedeck.market.store import S3Store
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import tapedeck
 from benchmarks.data import market
-from benchmarks.s3.client import client, session
-from benchmarks.s3.report import layout, report
-from benchmarks.s3.where import SYMBOLS
+from benchmarks.reads.client import client, session
+from benchmarks.reads.report import layout, report
+from benchmarks.reads.where import SYMBOLS
 from tapedeck.market.s3_reads import S3Reads
 
 store = S3Reads(client(), layout(), session().get_credentials(), timeout_s=30, tries=5)

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from benchmarks.s3.where import FIELDS
+from benchmarks.reads.where import FIELDS
 
 Read = Callable[[Sequence[str]], float]  # fields -> the sum of all closes
 

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from arcticdb import ReadRequest
 
-from benchmarks.s3.report import report
-from benchmarks.s3.where import DECIMALS, FIELDS, KEY, SECRET, SYMBOLS, arrays, port
+from benchmarks.reads.report import report
+from benchmarks.reads.where import DECIMALS, FIELDS, KEY, SECRET, SYMBOLS, arrays, port
 
 
 def library(decimals: int) -> arcticdb.library.Library:
