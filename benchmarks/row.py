@@ -34,6 +34,7 @@ class Row:
     ratio_to_limit: float
     reach: str
     ok: bool
+    note: str = ""
 
     def line(self) -> str:
         """Return the row in words."""
@@ -42,7 +43,8 @@ class Row:
         if self.peer is not None:
             parts.append(f"{self.peer_name} {amount(self.peer, self.unit)}, {self.ratio_to_peer:.3g} times faster")
         parts.append(f"{self.limit_name} {amount(self.limit, self.unit)}, {self.ratio_to_limit:.3g} times that")
-        return f"{'; '.join(parts)}; reach {self.reach}: {'ok' if self.ok else 'MISSED'}"
+        said = f"{'; '.join(parts)}; reach {self.reach}: {'ok' if self.ok else 'MISSED'}"
+        return f"{said} ({self.note})" if self.note else said
 
 
 def amount(value: float, unit: str) -> str:

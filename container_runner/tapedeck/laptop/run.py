@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,12 +14,14 @@ from tapedeck import compiled, source
 from tapedeck.laptop import asked
 from tapedeck.laptop.deciding import Decide, decider
 from tapedeck.laptop.keepers import keeper
-from tapedeck.laptop.market import Market
 from tapedeck.laptop.result import Finished, Of, replay
 from tapedeck.market import calendar, chunks, history, snapshot
 from tapedeck.market.errors import UnknownUniverseError
 from tapedeck.market.store import ObjectStore
 from tapedeck.submission import Inspection, SubmissionError, did_you_mean, inspect_source, resolve_parameters
+
+if TYPE_CHECKING:
+    from tapedeck.laptop.market import Market
 
 NO_LIMIT = 1 << 62  # bytes: a laptop's chunks are calendar months, as on the platform where they fit its memory
 
