@@ -74,6 +74,8 @@ def prepare(path: Path, store: ObjectStore, params: Mapping[str, object], found:
 
     Raises `SubmissionError` and `tapedeck.market.errors.MarketError`.
     """
+    from tapedeck.laptop.market import Market  # noqa: PLC0415 - it reads Parquet, and bars in memory need none of that
+
     found = found or inspect_source(path.name, path.read_bytes())
     values, wish = resolve_parameters(found, params), asked.read(found.header)
     snap = _snapshot(store, wish)
