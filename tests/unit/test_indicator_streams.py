@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tapedeck import compiled
 from tapedeck import indicators as ind
+from tapedeck.indicators.recursion import Recursion
 from tests.unit.test_indicators import walk
 
 ROWS = 120
@@ -80,6 +82,23 @@ def test_over_a_run_the_values_do_not_depend_on_how_it_is_cut(seed: int, cuts: l
 def assert_same_or_forgotten(got: Any, whole: Any) -> None:
     forgotten = np.isnan(got)
     assert got[~forgotten].tobytes() == whole[~forgotten].tobytes()
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 1000), window=st.integers(1, 30), cuts=CUTS, wild=st.booleans())
+def test_compiled_smoothing_has_the_bytes_of_the_recursion_in_python(
+    seed: int, window: int, cuts: list[int], wild: bool
+) -> None:
+    assert compiled.library() is not None, "make kernel"
+    lane = np.repeat(prices(seed)[2][:, 0], 2)[::2]
+    if wild:
+        lane[np.random.default_rng(seed).integers(0, ROWS, 4)] = [np.inf, -np.inf, -0.0, 1e308]
+    one, other = Recursion(window, 2 / (window + 1)), Recursion(window, 2 / (window + 1))
+    with np.errstate(all="ignore"):
+        expected = np.array([one.update(value) for value in lane.tolist()])
+        parts = [other.extend(lane[a:b]) for a, b in zip([0, *cuts], [*cuts, ROWS], strict=True)]
+    assert np.concatenate(parts).tobytes() == expected.tobytes()
+    assert (other.seen, np.float64(other.total).tobytes()) == (one.seen, np.float64(one.total).tobytes())
 
 
 def test_history_is_answered_from_memory() -> None:

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tapedeck.indicators.lanes import Array, alike, checked, floats, lanes, like
 from tapedeck.indicators.recall import remembered
+from tapedeck.indicators.recursion import Recursion
 
 
 class Rows(Protocol):
@@ -23,36 +24,6 @@ class Rows(Protocol):
 
     @property
     def ts(self) -> NDArray[np.int64]: ...  # noqa: D102 - the class says it
-
-
-class _Recursion:
-    """One symbol's smoothing: the mean of the first `window` values, then total += alpha x (value - total)."""
-
-    __slots__ = ("alpha", "seen", "total", "window")
-
-    def __init__(self, window: int, alpha: float) -> None:
-        self.window = window
-        self.alpha = alpha
-        self.seen = 0
-        self.total = 0.0
-
-    def update(self, value: float) -> float:
-        """Take one value; return the smoothed one, NaN for NaN and until there are `window`."""
-        if math.isnan(value):
-            return math.nan
-        if self.seen >= self.window:
-            self.total += self.alpha * (value - self.total)
-            return self.total
-        self.seen += 1
-        self.total += value
-        if self.seen < self.window:
-            return math.nan
-        self.total /= self.window
-        return self.total
-
-    def extend(self, lane: Array) -> Array:
-        """Take values (n,); return the smoothed ones."""
-        return np.fromiter(map(self.update, lane.tolist()), np.float64, len(lane))
 
 
 class _Remembering:
@@ -110,7 +81,7 @@ class Ema(_Remembering):
     def __init__(self, window: int) -> None:
         super().__init__()
         self.window = checked(window)
-        self._smooth = _Recursion(self.window, 2.0 / (self.window + 1))
+        self._smooth = Recursion(self.window, 2.0 / (self.window + 1))
 
     def update(self, value: float) -> float:
         """Take the next bar's value; return the average at this bar, NaN until it is warm."""
@@ -131,7 +102,7 @@ class Rsi(_Remembering):
         super().__init__()
         self.window = checked(window)
         self._last = math.nan
-        self._up, self._down = (_Recursion(self.window, 1.0 / self.window) for _ in range(2))
+        self._up, self._down = (Recursion(self.window, 1.0 / self.window) for _ in range(2))
 
     def update(self, value: float) -> float:
         """Take the next bar's value; return the index at this bar, 0 to 100, NaN until it is warm."""
@@ -169,7 +140,7 @@ class Atr(_Remembering):
         super().__init__()
         self.window = checked(window)
         self._last = math.nan
-        self._smooth = _Recursion(self.window, 1.0 / self.window)
+        self._smooth = Recursion(self.window, 1.0 / self.window)
 
     def update(self, high: float, low: float, close: float) -> float:
         """Take the next bar; return the average true range at it, NaN until it is warm."""
