@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[2] / "build" / "bench" / "s3"
+FOLDER = Path(__file__).resolve().parents[2] / "build" / "bench" / "reads"
 SYMBOLS = [f"S{number:03}" for number in range(100)]
 YEAR, ROWS = 2019, 97_740  # bars a symbol
 KEY, SECRET = "bench", "benchsecret"

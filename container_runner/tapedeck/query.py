@@ -149,7 +149,16 @@ def _bucket(name: str) -> S3Store:
         from botocore.session import get_session  # noqa: PLC0415
     except ImportError:
         raise MarketError('reading from S3 needs botocore: pip install "tapedeck[client]"') from None
-    return S3Store(get_session().create_client("s3", config=Config(max_pool_connections=THREADS)), name)
+    session = get_session()
+    client, credentials = (
+        session.create_client("s3", config=Config(max_pool_connections=THREADS)),
+        session.get_credentials(),
+    )
+    try:
+        from tapedeck.market.s3_reads import S3Reads  # noqa: PLC0415 - obstore is not needed, only faster
+    except ImportError:
+        return S3Store(client, name)
+    return S3Reads(client, name, credentials, timeout_s=30, tries=5) if credentials else S3Store(client, name)
 
 
 def _load(store: ObjectStore, dataset: str, text: str, as_of: datetime | str | None) -> Snapshot:

@@ -10,7 +10,8 @@ from obstore.exceptions import PermissionDeniedError
 
 from tapedeck.market.s3_reads import S3Reads
 from tapedeck.market.store import S3Store, get_all
-from tests.component.front_door_stack import LocalAws, allow, local_aws
+from tapedeck.query import open_store
+from tests.component.front_door_stack import REGION, LocalAws, allow, local_aws
 
 KEY = "equities-1d/BRK.B/2004/01.parquet"
 
@@ -39,6 +40,18 @@ def test_an_object_and_its_versions_are_read_as_boto3_reads_them(aws: LocalAws) 
         assert fast.get(KEY, version) == store.get(KEY, version)
     wanted = [(KEY, None), ("equities-1d/NONE/2004/01.parquet", None), (KEY, first)] * 20
     assert list(get_all(fast, wanted)) == list(get_all(store, wanted))
+
+
+def test_a_bucket_named_by_its_url_is_read_so(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    S3Store(aws.client("s3"), "market").put(KEY, b"body")
+    told = {"ENDPOINT_URL": aws.url, "ACCESS_KEY_ID": aws.admin.access_key, "SECRET_ACCESS_KEY": aws.admin.secret_key}
+    for name, value in {**told, "DEFAULT_REGION": REGION}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    store = open_store("s3://market")
+    assert isinstance(store, S3Reads)
+    assert store.get(KEY) == b"body"
+    store.put("other", b"written")
+    assert store.get("other") == b"written"
 
 
 def test_what_is_not_there_is_a_key_error(aws: LocalAws) -> None:

@@ -112,7 +112,7 @@ def _get(store: ObjectStore, unit: _Unit) -> _Got:
     except StoreError as error:
         first, last = unit.wants[0], unit.wants[-1]
         names = first.name if first is last else f"{first.name} to {last.name}"
-        raise StoreError(f"{first.symbol} {names} ({unit.key}): {error}") from error
+        raise StoreError(f"{first.symbol} {names}: {error}") from error
     sha256 = unit.place.sha256  # hashing lets other threads work, so it is done here
     return _Got(body, sha256 is not None and hashlib.sha256(body).hexdigest() == sha256)
 
