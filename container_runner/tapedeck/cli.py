@@ -42,6 +42,8 @@ ROWS = (
     ("Turnover a year", "turnover", "{:.2f}"),
     ("Costs", "costs", "{:,.2f}"),
 )
+CARRY_ROWS = (("Borrow fee", "borrow_fee", "{:,.2f}"), ("Interest", "interest", "{:,.2f}"))
+CALL_ROWS = (("Margin calls", "margin_calls", "{:,.0f}"),)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -154,7 +156,8 @@ def table(done: Finished) -> str:
     """Return a run's headline as text; a figure that is not defined says why."""
     values, reasons = done.metrics["values"], done.metrics["reasons"]
     lines = [f"{done.name} on {', '.join(done.symbols[:8])}, snapshot {done.snapshot[:12]}", ""]
-    for label, name, form in ROWS:
+    rows = ROWS + (CARRY_ROWS if done.engine.carries else ()) + (CALL_ROWS if done.engine.maintenance_margin else ())
+    for label, name, form in rows:
         text = f"n/a ({reasons[name]})" if values[name] is None else form.format(values[name])
         lines.append(f"{label:<18}{text:>18}")
     lines += ["", f"{len(done.sessions)} sessions, {done.closing.dropped} decisions on the last bar dropped"]

@@ -37,6 +37,7 @@ RANGES: dict[str, Range] = {
     "lot_size": Range(0, 1_000_000_000, "shares; 0 = none"),
     "maintenance_margin": Range(0, 1, "equity as a share of the value held, long and short; 0 = no margin calls"),
 }
+SETTINGS = ("cash", "accounts", "size_at", "rebalance", "leverage", "fractional", "halt_zero_volume", *RANGES)
 
 
 def checked(key: str, value: object) -> float:

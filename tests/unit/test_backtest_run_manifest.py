@@ -16,7 +16,7 @@ from contract import CodeRef, EngineRef, RunManifest
 from tapedeck import engine, metrics
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import FolderStore
-from tapedeck.ranges import RANGES
+from tapedeck.ranges import RANGES, SETTINGS
 from tapedeck.submission import Inspection
 
 SAID = {"dataset": "equities-1d", "symbols": ["IBM", "AAPL"], "start": "2020-02-03", "end": "2020-03-31"}
@@ -98,6 +98,7 @@ def test_the_defaults_are_the_engines_own_and_the_manifest_has_every_setting() -
     for field in fields(own):
         assert getattr(asked, field.name) == getattr(own, field.name), field.name
     assert {"version", *(field.name for field in fields(own))} == set(EngineRef.__annotations__)
+    assert sorted(SETTINGS) == sorted(field.name for field in fields(own))
     assert own.plain
 
 

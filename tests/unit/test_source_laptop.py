@@ -205,6 +205,7 @@ def test_the_command_says_how_costs_were_set_and_lists_margin_calls(
     said = capsys.readouterr().out
     assert "Costs: commission 5 bps of traded value, at least 1 an order; slippage 2 bps of the price" in said
     calls = json.loads((out / "margin_calls.json").read_text())
+    assert f"{'Margin calls':<18}{len(calls):>18}" in said and "Interest" not in said
     assert f"margin call {calls[0]['time']}: equity {calls[0]['equity']:,.2f} of" in said
     assert json.loads((out / "metrics.json").read_text())["values"]["margin_calls"] == len(calls) > 1
     assert f"... and {len(calls) - 1} margin calls more" in said

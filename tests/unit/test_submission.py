@@ -83,6 +83,22 @@ def test_a_top_level_main_is_a_strategy_whose_parameters_stand_in_its_header() -
     assert resolve_parameters(found, {}) == {"fast": 10}
 
 
+def test_a_class_states_settings_of_the_run_and_the_header_goes_over_them() -> None:
+    stated = "    commission_bps = 1\n    accounts = 'sleeves'\n    leverage: float = 2.0\n    fields ="
+    found = inspect_source("strategy.py", (HEADER + STRATEGY.replace("    fields =", stated)).encode())
+    assert (found.header["commission_bps"], found.header["accounts"]) == (1, "sleeves")
+    assert "leverage" not in found.header and found.parameters["leverage"]["default"] == 2.0
+    over = HEADER.replace("# params", "# commission_bps = 3.5\n# params")
+    both = inspect_source("strategy.py", (over + STRATEGY.replace("    fields =", stated)).encode())
+    assert both.header["commission_bps"] == 3.5
+    worked_out = STRATEGY.replace("    fields =", "    volume_cap = 1 / 3\n    fields =")
+    error = refused(worked_out)
+    assert (error.code, error.line) == ("BAD_HEADER", 8)
+    assert "volume_cap is a setting of the run" in error.message
+    child = STRATEGY.replace("class Mine(Strategy):", "class Base(Strategy):\n    lot_size = 10\n\nclass Mine(Base):")
+    assert inspect_source("s.py", child.encode()).header == {"lot_size": 10}
+
+
 @pytest.mark.parametrize(
     "source",
     [

@@ -29,8 +29,6 @@ class Commission:
 
     def due(self, fee: float, accrued: float) -> float:
         """Return what a fill pays, `accrued`: the fees of the order's earlier fills before the minimum."""
-        if not self.minimum:
-            return fee
         if accrued < 0:
             return max(fee, self.minimum)
         return max(accrued + fee, self.minimum) - max(accrued, self.minimum)

@@ -178,15 +178,17 @@ class Ledger:
         `accrued`: the commission of the order so far, before its minimum; return it with this fill's, where it matters.
         Raises `PriceError`, naming bar and symbol, and `LimitError` for more fills than a run may have.
         """
-        fills.check_count(len(self.rows) + 1)
+        if len(self.rows) >= fills.MOST:
+            fills.check_count(len(self.rows) + 1)
         if reference <= 0:
             time = f"{_EPOCH + timedelta(microseconds=when.ts):%Y-%m-%d %H:%M}"
             raise PriceError(f"{self.symbols[i]} has the price {reference:g} at bar {time} UTC: nothing trades at that")
-        price = self.priced(i, quantity, reference, taking=taking)
+        volume = self._volumes[i] if self._volumes else 0.0
+        price = self.slippage.price(reference, quantity, volume) if taking else reference
         shares = abs(quantity)
         value = shares * price
         fee = self.commission.accrues(shares, value)
-        commission = self.commission.due(fee, accrued)
+        commission = self.commission.due(fee, accrued) if self.commission.minimum else fee
         flow = value - commission if quantity < 0 else -(value + commission)
         self.cash[self.account[i]] += flow
         realised = self._realise(i, quantity, flow)

@@ -6,10 +6,10 @@ import ast
 from dataclasses import dataclass
 
 from tapedeck.fields import FIELDS
-from tapedeck.submission import parameters
+from tapedeck.submission import parameters, run_settings
 from tapedeck.submission.cell import Cell
 from tapedeck.submission.errors import SubmissionError
-from tapedeck.submission.inspection import Level, Parameter
+from tapedeck.submission.inspection import Level, Parameter, Scalar
 from tapedeck.suggest import did_you_mean
 
 TAKES: dict[Level, str] = {"weights": "bars", "shares": "bars", "on_bar": "bar, book", "main": "run"}
@@ -25,6 +25,7 @@ class Found:
     class_name: str | None
     fields: list[str]
     parameters: dict[str, Parameter]
+    settings: dict[str, Scalar]  # of the run, as the class states them
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def find(trees: list[tuple[Cell, ast.Module]]) -> Found:
         raise SubmissionError("TWO_STRATEGIES", message, line=line, cell=cell.number)
     if leaves:
         return _from_class(leaves[0], classes)
-    return Found("main", None, _fields([(cell, node) for cell, node in statements]), {})
+    return Found("main", None, _fields([(cell, node) for cell, node in statements]), {}, {})
 
 
 def _strategy_classes(statements: list[tuple[Cell, ast.stmt]]) -> tuple[dict[str, _Class], str | None]:
@@ -96,7 +97,8 @@ def _from_class(leaf: _Class, classes: dict[str, _Class]) -> Found:
     _check_names(declared, leaf)
     level = _level(methods, leaf)
     fields = _fields(statements)  # the broker needs every field of a bar
-    return Found(level, leaf.node.name, list(FIELDS) if level == "on_bar" else fields, declared)
+    shipped = list(FIELDS) if level == "on_bar" else fields
+    return Found(level, leaf.node.name, shipped, declared, run_settings.stated(statements))
 
 
 def _lineage(leaf: _Class, classes: dict[str, _Class]) -> list[_Class]:

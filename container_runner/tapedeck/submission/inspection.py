@@ -22,8 +22,8 @@ class Inspection:
     """A strategy as its source states it.
 
     `class_name` is None for a top-level ``main(run)``, whose parameters are those of the header block. `fields` is in
-    the order of `tapedeck.fields.FIELDS`. `header` is the block as JSON: its `params` are checked against
-    `parameters`, its other keys are the platform's to check.
+    the order of `tapedeck.fields.FIELDS`. `header` is the block as JSON, over the settings that the class
+    states: its `params` are checked against `parameters`, its other keys are the platform's to check.
     """
 
     kind: Kind

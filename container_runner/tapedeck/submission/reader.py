@@ -49,7 +49,7 @@ def read(name: str, body: bytes) -> Inspection:
         class_name=found.class_name,
         fields=found.fields,
         parameters=found.parameters if found.class_name else parameters.declared_by_header(block),
-        header=block,
+        header={**found.settings, **block},
         warnings=[warning[:300] for warning in warnings[:100]],
     )
     parameters.resolve_parameters(inspection, {})  # the header's params must fit the class
