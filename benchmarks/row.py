@@ -40,8 +40,9 @@ class Row:
         """Return the row in words."""
         cpu = "" if self.ours_cpu is None else f" (CPU {amount(self.ours_cpu, 's')})"
         parts = [f"{self.measure}: ours {amount(self.ours, self.unit)}{cpu}"]
+        better = "less" if self.unit == "B" else "faster"
         if self.peer is not None:
-            parts.append(f"{self.peer_name} {amount(self.peer, self.unit)}, {self.ratio_to_peer:.3g} times faster")
+            parts.append(f"{self.peer_name} {amount(self.peer, self.unit)}, {self.ratio_to_peer:.3g} times {better}")
         parts.append(f"{self.limit_name} {amount(self.limit, self.unit)}, {self.ratio_to_limit:.3g} times that")
         said = f"{'; '.join(parts)}; reach {self.reach}: {'ok' if self.ok else 'MISSED'}"
         return f"{said} ({self.note})" if self.note else said

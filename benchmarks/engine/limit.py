@@ -38,8 +38,10 @@ def crossover(opened, close, cash, equity):  # type: ignore[no-untyped-def]
         long += x
         now = cash + held * x
         equity[t] += now
-        peak = max(peak, now)
-        fall = min(fall, now / peak - 1)
+        if now > peak:
+            peak = now
+        elif peak - now > fall * peak:
+            fall = (peak - now) / peak
         if t == day:
             change = now / last - 1
             total += change
@@ -48,7 +50,7 @@ def crossover(opened, close, cash, equity):  # type: ignore[no-untyped-def]
             last = now
             day += bars.MINUTES
         if t >= slow - 1:
-            want = 1.0 if short / fast > long / slow else 0.0
+            want = 1.0 if short * (1.0 / fast) > long * (1.0 / slow) else 0.0
             if want != target:
                 order = want * now / x - held
                 target = want
@@ -57,7 +59,7 @@ def crossover(opened, close, cash, equity):  # type: ignore[no-untyped-def]
         elif t >= fast - 1:
             short -= close[t - fast + 1]
     mean = total / days
-    return now, fills, fall, mean / np.sqrt((squares - days * mean * mean) / (days - 1)) * np.sqrt(252.0)
+    return now, fills, -fall, mean / np.sqrt((squares - days * mean * mean) / (days - 1)) * np.sqrt(252.0)
 
 
 @njit(cache=True)

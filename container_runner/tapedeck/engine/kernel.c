@@ -8,7 +8,7 @@
 #include "kernel_books.h"
 
 #define EXPORT __attribute__((visibility("default")))
-#define TILE 131072 /* values in a tile, as much as the second-level cache holds */
+#define TILE 65536 /* values in a tile, half of what the second-level cache holds */
 #define STRIP 8    /* targets looked at together */
 
 /* Puts the column's last known closes into `filled`, or points at the caller's where there is no gap. */

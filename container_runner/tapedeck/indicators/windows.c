@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define EXPORT __attribute__((visibility("default")))
-#define BLOCK 1536 /* values worked on at once */
+#define BLOCK 256 /* values worked on at once: with the rows of parts, half of the cache, which two threads share */
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define WIDE __attribute__((target_clones("arch=x86-64-v3", "default"))) /* wider registers; additions are the same bits */
@@ -23,9 +23,20 @@ WIDE static void add_to(double *restrict to, const double *restrict a, int64_t c
         to[i] += a[i];
 }
 
-WIDE static void divide(double *values, double by, int64_t count) {
+WIDE static void mean_of(double *restrict to, const double *restrict a, const double *restrict b, double by,
+                         int64_t count) {
     for (int64_t i = 0; i < count; i++)
-        values[i] /= by;
+        to[i] = (a[i] + b[i]) / by;
+}
+
+WIDE static void mean_to(double *restrict to, const double *restrict a, double by, int64_t count) {
+    for (int64_t i = 0; i < count; i++)
+        to[i] = (to[i] + a[i]) / by;
+}
+
+WIDE static void divide(double *restrict to, const double *restrict a, double by, int64_t count) {
+    for (int64_t i = 0; i < count; i++)
+        to[i] = a[i] / by;
 }
 
 /* Parts of 4 x size out of parts of `size`: two joins in one pass. */
@@ -35,19 +46,29 @@ WIDE static void add_four(double *restrict to, const double *restrict a, int64_t
         to[i] = (a[i] + b[i]) + (c[i] + d[i]);
 }
 
-/* Writes the `count` sums of full windows of `values`; `room` holds three rows of count + window values. */
-static void sum(const double *values, int64_t count, int64_t window, double *out, double *room) {
+/* Joins the sums of the windows' first values with those of the next; `last`: and divides them. */
+static void join(double *out, const double *whole, const double *next, int64_t count, double divisor, int last) {
+    if (last && divisor != 1.0) {
+        if (whole == out)
+            mean_to(out, next, divisor, count);
+        else
+            mean_of(out, whole, next, divisor, count);
+    } else if (whole == out)
+        add_to(out, next, count);
+    else
+        add(out, whole, next, count);
+}
+
+/* Writes the `count` sums of full windows of `values`, divided; `room` holds three rows of count + window values. */
+static void sum(const double *values, int64_t count, int64_t window, double divisor, double *out, double *room) {
     const double *part = values; /* at i: of the values [i, i + size) */
     const double *whole = NULL;  /* at i: of the first `done` values of the window that begins at i */
     int64_t length = count + window - 1, row = length, done = 0;
     for (int64_t size = 1;;) {
         if (window & size) {
-            if (!done)
-                whole = part;
-            else if (whole == out)
-                add_to(out, part + done, count);
-            else
-                add(out, whole, part + done, count), whole = out;
+            if (done)
+                join(out, whole, part + done, count, divisor, done + size == window);
+            whole = done ? out : part;
             done += size;
         }
         if (done == window)
@@ -64,7 +85,9 @@ static void sum(const double *values, int64_t count, int64_t window, double *out
         part = next;
         size *= times;
     }
-    if (whole != out)
+    if (whole != out && divisor != 1.0) /* a power of two */
+        divide(out, whole, divisor, count);
+    else if (whole != out)
         memcpy(out, whole, (size_t)count * sizeof(double));
 }
 
@@ -83,10 +106,7 @@ EXPORT int32_t window_sums(const double *values, int64_t step, double *out, int6
             to[i] = NAN;
         for (int64_t first = 0; first + window <= length; first += block) {
             int64_t count = length - window + 1 - first < block ? length - window + 1 - first : block;
-            double *result = to + first + window - 1;
-            sum(from + first, count, window, result, room);
-            if (divisor != 1.0)
-                divide(result, divisor, count);
+            sum(from + first, count, window, divisor, to + first + window - 1, room);
         }
     }
     free(room);
