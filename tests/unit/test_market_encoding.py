@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import io
-import subprocess
 from array import array
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -14,7 +12,6 @@ from tapedeck.market import encoding
 from tapedeck.market.encoding import COLUMNS, PRICES, Month
 from tapedeck.market.errors import EncodingError
 
-STRATEGY_PYTHON = Path(__file__).parents[2] / "build/venvs/strategy/bin/python"
 INTS = st.integers(-(2**52), 2**52)
 
 
@@ -77,17 +74,6 @@ def test_integers_are_as_wide_as_the_range_needs(top: int) -> None:
     assert str(file.schema_arrow.field("close").type) == ("int32" if top < 2**31 else "int64")
     assert str(file.schema_arrow.field("ts").type) == "int64"
     assert encoding.decode(encoding.encode(stored)) == stored
-
-
-def test_duckdb_reads_the_file_with_its_scale(tmp_path: Path) -> None:
-    (tmp_path / "01.parquet").write_bytes(encoding.encode(example()))
-    query = (
-        f"import duckdb; print(duckdb.sql(\"select sum(close) from '{tmp_path}/01.parquet'\").fetchall()[0][0], "
-        f"duckdb.sql(\"select value from parquet_kv_metadata('{tmp_path}/01.parquet') "
-        "where key = 'tapedeck.price_scale'\").fetchall()[0][0])"
-    )
-    answer = subprocess.run([STRATEGY_PYTHON, "-c", query], capture_output=True, text=True, timeout=60, check=True)
-    assert answer.stdout.strip() == f"{sum(example().columns['close'])} b'2'"
 
 
 def test_nothing_is_rounded_to_fit_a_scale() -> None:
