@@ -6,10 +6,13 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tapedeck import within
 from tapedeck.bars import Array, Bars
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from tapedeck.run import Run
 
 VARIABLE = "TAPEDECK_DATA"
+_KEPT_LEAVES = 1000  # of symbols, between one call and the next
+_LAST: WeakKeyDictionary[ObjectStore, Snapshot] = WeakKeyDictionary()  # what is in a snapshot never changes
 Day = date | str
 Data = ObjectStore | Path | str
 
@@ -88,7 +93,8 @@ def bars(
     snap, wanted = find(store, dataset, snapshot, as_of, symbols)
     asked = tuple(dict.fromkeys([*fields, "close"]))  # the close says whether a bar is there
     block = reader.read_block(store, snap, wanted, asked, first, last)
-    missing = [one for at in range(len(wanted)) for one in _missing(snap.span(wanted[at]), block, at)]
+    opens = _opens(block)
+    missing = [one for at in range(len(wanted)) for one in _missing(snap.span(wanted[at]), block, at, opens)]
     seen = _adjusted(store, snap, block, first, last, adjust)
     whole = Bars(symbols=wanted, ts=block.ts, session=block.session, fields=seen, raw=block.fields).only(fields)
     length = freq or snap.bar
@@ -101,7 +107,8 @@ def _of_run(run: Run, picked: Bars, freq: str | None, adjust: Mode) -> Read:
     if adjust == "raw":
         picked = Bars(symbols=picked.symbols, ts=picked.ts, session=picked.session, fields=picked.raw.fields())
     said = layout.parse_dataset(run.dataset)
-    missing = [one for at in range(picked.width) for one in _missing(None, picked, at)]
+    opens = _opens(picked)
+    missing = [one for at in range(picked.width) for one in _missing(None, picked, at, opens)]
     longer, told = resampled(picked, said.calendar, said.bar, freq or said.bar), {"snapshot": run.snapshot}
     return Read(longer, dataset=run.dataset, **told, freq=freq or said.bar, adjust=adjust, missing=missing)
 
@@ -144,16 +151,21 @@ def open_store(data: Data | None) -> ObjectStore:
 
 
 def _bucket(name: str) -> S3Store:
+    said = {key: value for key, value in os.environ.items() if key.startswith("AWS_")}
+    return _connected(name, tuple(sorted(said.items())))
+
+
+@lru_cache(maxsize=4)  # connections and credentials serve the next call as well
+def _connected(name: str, environment: tuple[tuple[str, str], ...]) -> S3Store:
+    """Connect to a bucket by what `environment` says, which botocore reads by itself."""
     try:
         from botocore.config import Config  # noqa: PLC0415 - a folder needs no AWS client
         from botocore.session import get_session  # noqa: PLC0415
     except ImportError:
         raise MarketError('reading from S3 needs botocore: pip install "tapedeck[client]"') from None
     session = get_session()
-    client, credentials = (
-        session.create_client("s3", config=Config(max_pool_connections=THREADS)),
-        session.get_credentials(),
-    )
+    client = session.create_client("s3", config=Config(max_pool_connections=THREADS))
+    credentials = session.get_credentials()
     try:
         from tapedeck.market.s3_reads import S3Reads  # noqa: PLC0415 - obstore is not needed, only faster
     except ImportError:
@@ -166,7 +178,11 @@ def _load(store: ObjectStore, dataset: str, text: str, as_of: datetime | str | N
         if text != reference.LATEST:
             raise SnapshotReferenceError("say snapshot= or as_of=, not both")
         text = f"as_of:{as_of.isoformat() if isinstance(as_of, datetime) else as_of}"
-    return snapshot.load(store, dataset, history.resolve(store, dataset, text))
+    found = history.resolve(store, dataset, text)
+    held = _LAST.get(store)
+    if held is None or (held.dataset, held.id) != (dataset, found) or held.leaves_read > _KEPT_LEAVES:
+        _LAST[store] = held = snapshot.load(store, dataset, found)
+    return held
 
 
 def _symbols(snap: Snapshot, said: str | Sequence[str]) -> tuple[str, ...]:
@@ -193,9 +209,13 @@ def _adjusted(  # noqa: PLR0917 -- as `adjust.forward_factors`
     return adjusting.adjusted(block, factors, volume)
 
 
-def _missing(span: tuple[date, date] | None, block: Block | Bars, at: int) -> Iterator[Missing]:
-    """Yield the runs of sessions in which a symbol has no bar; `span`: its first and last session, where known."""
-    row = np.flatnonzero(np.diff(block.session, prepend=-1))  # where each session begins
+def _opens(block: Block | Bars) -> NDArray[np.intp]:
+    """Return the row at which each session begins."""
+    return np.flatnonzero(np.diff(block.session, prepend=-1))
+
+
+def _missing(span: tuple[date, date] | None, block: Block | Bars, at: int, row: NDArray[np.intp]) -> Iterator[Missing]:
+    """Yield the runs of sessions, which begin at `row`, in which a symbol has no bar; `span`: what is known it has."""
     fields = block.fields() if isinstance(block, Bars) else block.fields
     told = next((name for name in ("close", "open", "high", "low") if name in fields), None)
     values = fields[told or "volume"][:, at]

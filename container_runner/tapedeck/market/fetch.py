@@ -1,4 +1,6 @@
-"""Months out of the store: objects are got ahead by many threads and decoded by the one that asks.
+"""Months out of the store: objects are got ahead by many threads; months are decoded by the one that asks.
+
+A month is decoded too quickly for threads to be worth their change-overs; a year is decoded where it was got.
 
 An object whose bytes have the SHA-256 of the side index is what was checked when it was published or sealed. Any other
 is decoded whole and held against the snapshot's digests. What is damaged is fetched once more; a sealed year that is
@@ -23,7 +25,7 @@ from tapedeck.market.store import THREADS, ObjectStore
 from tapedeck.market.wanted import Wanted
 
 _AHEAD_BYTES = 8 * 2**20  # that may wait in memory to be decoded
-_AHEAD = 256  # objects
+_AHEAD, _AT_LEAST = 256, 4  # objects
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,11 @@ class _Unit:
 
 @dataclass(frozen=True)
 class _Got:
-    """What the store gave, None for nothing, and whether it has the SHA-256 of the side index."""
+    """What the store gave, None for nothing; whether it has the SHA-256 of the side index; a year's bars at once."""
 
     body: Body | None
     known: bool = False
+    piece: Piece | None = None
 
 
 def fetch(store: ObjectStore, months: Sequence[Wanted], columns: Collection[str]) -> Generator[Piece, None, None]:
@@ -67,7 +70,7 @@ def fetch(store: ObjectStore, months: Sequence[Wanted], columns: Collection[str]
     """
     units = _units(months)
     wanted = {"ts", *columns}
-    with closing(_ahead(store, units)) as ahead:
+    with closing(_ahead(store, units, wanted)) as ahead:
         for unit, got in zip(units, ahead, strict=True):
             yield from _pieces(store, unit, got, wanted)
 
@@ -84,16 +87,16 @@ def _units(months: Sequence[Wanted]) -> list[_Unit]:
     return units
 
 
-def _ahead(store: ObjectStore, units: Sequence[_Unit]) -> Generator[_Got, None, None]:
+def _ahead(store: ObjectStore, units: Sequence[_Unit], columns: Collection[str]) -> Generator[_Got, None, None]:
     """Yield what the store gives, in order."""
     waiting: deque[tuple[Future[_Got], int]] = deque()
     held = 0
     with ThreadPoolExecutor(min(THREADS, len(units)) or 1, thread_name_prefix="get") as pool:
         try:
             for unit in units:
-                waiting.append((pool.submit(_get, store, unit), unit.place.bytes))
+                waiting.append((pool.submit(_get, store, unit, columns), unit.place.bytes))
                 held += unit.place.bytes
-                while len(waiting) >= _AHEAD or (held > _AHEAD_BYTES and len(waiting) > THREADS):
+                while len(waiting) >= _AHEAD or (held > _AHEAD_BYTES and len(waiting) > _AT_LEAST):
                     future, size = waiting.popleft()
                     held -= size
                     yield future.result()
@@ -104,7 +107,7 @@ def _ahead(store: ObjectStore, units: Sequence[_Unit]) -> Generator[_Got, None, 
                 future.cancel()
 
 
-def _get(store: ObjectStore, unit: _Unit) -> _Got:
+def _get(store: ObjectStore, unit: _Unit, columns: Collection[str]) -> _Got:
     try:
         body = store.get(unit.key, unit.place.version)
     except KeyError:
@@ -114,17 +117,23 @@ def _get(store: ObjectStore, unit: _Unit) -> _Got:
         names = first.name if first is last else f"{first.name} to {last.name}"
         raise StoreError(f"{first.symbol} {names}: {error}") from error
     sha256 = unit.place.sha256  # hashing lets other threads work, so it is done here
-    return _Got(body, sha256 is not None and hashlib.sha256(body).hexdigest() == sha256)
+    known = sha256 is not None and hashlib.sha256(body).hexdigest() == sha256
+    if known and unit.sealed:
+        try:
+            return _Got(body, known, _decoded(unit, body, columns, known=known))
+        except EncodingError:  # whoever asks will see to it
+            pass
+    return _Got(body, known)
 
 
 def _pieces(store: ObjectStore, unit: _Unit, got: _Got, columns: Collection[str]) -> Iterator[Piece]:
     problem: Exception | None = None
     for again in (False, True):
-        found = _get(store, unit) if again else got
+        found = _get(store, unit, columns) if again else got
         if found.body is None:
             break
         try:
-            piece = _decoded(unit, found.body, columns, known=found.known)
+            piece = found.piece or _decoded(unit, found.body, columns, known=found.known)
         except EncodingError as error:
             problem = error
             continue

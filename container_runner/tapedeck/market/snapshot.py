@@ -77,6 +77,11 @@ class Snapshot:
     def _calendar_agrees(self) -> bool:
         return _calendar_digest(self.calendar, self.entries) == self.calendar_digest
 
+    @property
+    def leaves_read(self) -> int:
+        """How many leaves are held in memory."""
+        return len(self._leaves)
+
     def leaf(self, symbol: str) -> Leaf:
         """Return a symbol's leaf. Raises UnknownSymbolError; DataError for a leaf that is not what the root says."""
         return self.leaves([symbol])[symbol]
