@@ -131,6 +131,20 @@ def test_a_damaged_object_of_an_interrupted_sealing_is_made_anew(tmp_path: Path)
     year_file.checked(store.get(key), digests(at, "IBM", "2020"))
 
 
+def test_a_check_makes_anew_what_is_gone_or_damaged(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    at = market(store)
+    sealing.seal(store, at)
+    one, other, third = objects(store)
+    bodies = [path.read_bytes() for path in (one, other, third)]
+    one.write_bytes(bodies[0][:-1])
+    other.unlink()
+    assert sealing.seal(store, again(store, at)) == sealing.Outcome(before=3)
+    assert sealing.seal(store, again(store, at), check=True) == sealing.Outcome(now=2, before=1)
+    assert [path.read_bytes() for path in objects(store)] == bodies
+    assert sealing.seal(store, again(store, at), check=True) == sealing.Outcome(before=3)
+
+
 def test_a_year_is_named_only_after_every_month_had_its_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = FolderStore(tmp_path)
     at = market(store)

@@ -31,6 +31,7 @@ def add_commands(commands: Any) -> None:
     sealed.add_argument("--dataset", required=True)
     sealed.add_argument("--snapshot", default="latest", help="an id, a name, as_of:TIME (default: latest)")
     sealed.add_argument("--symbols", nargs="+", metavar="SYMBOL", help="only these (default: all)")
+    sealed.add_argument("--check", action="store_true", help="read what is sealed, make anew what is gone or damaged")
     sealed.add_argument("--data", required=True, help="the folder, or s3://BUCKET")
     made = data.add_parser("synthesize", help="make seeded bars of symbols that do not exist")
     made.add_argument("--dataset", required=True, help="equities-1m, say")
@@ -94,7 +95,7 @@ def _seal(asked: argparse.Namespace) -> int:
 
     store = open_store(asked.data)
     at = snapshot.load(store, asked.dataset, history.resolve(store, asked.dataset, asked.snapshot))
-    done = sealing.seal(store, at, asked.symbols)
+    done = sealing.seal(store, at, asked.symbols, check=asked.check)
     print("\n".join(done.problems), file=sys.stderr, end="\n" if done.problems else "")
     print(f"{done.now:,} years sealed, {done.before:,} were; {len(done.problems):,} could not be\n  snapshot {at.id}")
     return 2 if done.problems else 0

@@ -45,18 +45,20 @@ def seal(
     at: Snapshot,
     symbols: Iterable[str] | None = None,
     *,
+    check: bool = False,
     go_on: Callable[[], bool] = lambda: True,
 ) -> Outcome:
     """Seal the closed years of a snapshot's symbols (None: all); before each year `go_on` says whether there is time.
 
     A year is closed when the snapshot has its last session's bars, or later ones, of any symbol. The snapshot keeps its
-    id, and others that share a leaf have it sealed too. Raises UnknownSymbolError, DataError for a damaged leaf,
-    PublishConflictError when others kept changing one.
+    id, and others that share a leaf have it sealed too. With `check`, what is sealed is read, and made anew where it is
+    gone or damaged. Raises UnknownSymbolError, DataError for a damaged leaf, PublishConflictError when others kept
+    changing one.
     """
     over = _closed(at)
 
     def one(symbol: str) -> Outcome:
-        return _seal_symbol(store, at.dataset, at.leaf(symbol), over, go_on)
+        return _seal_symbol(store, at.dataset, at.leaf(symbol), over, check, go_on)
 
     with ThreadPoolExecutor(_SYMBOLS, thread_name_prefix="seal") as pool:
         return sum(pool.map(one, sorted(at.entries if symbols is None else set(symbols))), Outcome())
@@ -74,24 +76,29 @@ def _closed(at: Snapshot) -> Callable[[str], bool]:
     return lambda name: int(name) < following
 
 
-def _seal_symbol(
-    store: ObjectStore, dataset: str, leaf: Leaf, over: Callable[[str], bool], go_on: Callable[[], bool]
+def _seal_symbol(  # noqa: PLR0917 -- as `seal`
+    store: ObjectStore, dataset: str, leaf: Leaf, over: Callable[[str], bool], check: bool, go_on: Callable[[], bool]
 ) -> Outcome:
-    closed = [name for name in sorted({month[:4] for month in leaf.months}) if over(name)]
-    todo = [name for name in closed if not leaf.sealed_year(name)]
     made: dict[str, SealedYear] = {}
-    problems, left = [], 0
-    for name in todo:
-        if not go_on():
+    problems, before, left = [], 0, 0
+    for name in (year for year in sorted({month[:4] for month in leaf.months}) if over(year)):
+        named = leaf.sealed_year(name)
+        if named and not check:
+            before += 1
+        elif not go_on():
             left += 1
-            continue
-        try:
-            made[name] = _stored(store, dataset, leaf, name) or _made(store, dataset, leaf, name)
-        except (DataError, EncodingError) as error:
-            problems.append(f"{leaf.symbol} {name}: {error}")
+        else:
+            try:
+                found = _stored(store, dataset, leaf, name)
+                if named and found == named:
+                    before += 1
+                else:
+                    made[name] = found or _made(store, dataset, leaf, name)
+            except (DataError, EncodingError) as error:
+                problems.append(f"{leaf.symbol} {name}: {error}")
     if made:
         _name(store, dataset, leaf, made)
-    return Outcome(len(made), len(closed) - len(todo), left, tuple(problems))
+    return Outcome(len(made), before, left, tuple(problems))
 
 
 def _made(store: ObjectStore, dataset: str, leaf: Leaf, name: str) -> SealedYear:
