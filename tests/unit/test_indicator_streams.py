@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapedeck import compiled
+from tapedeck import Bars, compiled
 from tapedeck import indicators as ind
 from tapedeck.indicators.recursion import Recursion
+from tests.unit import dice
 from tests.unit.test_indicators import walk
 
 ROWS = 120
@@ -116,3 +118,16 @@ def test_an_object_says_when_what_it_is_given_does_not_fit() -> None:
         average.over(Rows(np.arange(4, 8)), np.ones((4, 3)))
     with pytest.raises(ValueError, match="3 values do not fit 4 bars"):
         average.over(Rows(np.arange(4, 8)), np.ones((3, 2)))
+
+
+def test_the_documentations_strategies_run() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "indicators.md").read_text()
+    found: dict[str, Any] = {}
+    for block in page.split("```python\n")[1:]:
+        exec(block.split("```")[0], found)
+    played, _ = dice.play(found["Crossover"](), 1, [200])
+    assert sum(len(chunk.step.fills) for chunk in played) > 2
+    close = prices(1)[2]
+    ts = np.arange(ROWS, dtype=np.int64)
+    bars = Bars(symbols=["A", "B"], ts=ts, session=ts.astype(np.int32), fields={"close": close})
+    assert found["Above"]().weights(bars).shape == close.shape
