@@ -182,6 +182,9 @@ def test_borrowed_shares_cost_by_the_day_and_the_days_without_a_session_count() 
     ):
         assert done.equity.tolist() == [1000.0, 1000.0, 997.0, 996.0]
         assert done.fills.commission.tolist() == [0.0]
+    state = start(("A",), settings, [], [])
+    step(state, weekend, np.array([[-0.5], [NAN], [NAN], [NAN]]))
+    assert (finish(state).borrow_fee, finish(state).interest) == (4.0, 0.0)
 
 
 def test_cash_earns_and_debt_costs_interest() -> None:

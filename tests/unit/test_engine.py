@@ -269,6 +269,12 @@ def test_bad_targets_are_refused_by_name(targets: Any, says: str) -> None:
     [
         {"cash": 0.0},
         {"cash": NAN},
+        {"cash": "much"},
+        {"cash": 1e13},
+        {"leverage": True},
+        {"leverage": 101},
+        {"fractional": "yes"},
+        {"halt_zero_volume": 1},
         {"leverage": 0.5},
         {"commission_bps": -1.0},
         {"slippage_bps": NAN},

@@ -185,6 +185,7 @@ def test_a_notebooks_exception_names_cell_and_line(host: _Host) -> None:
         ("bars.close[1:]", "(6, 2)"),
         ("bars.close + float('inf')", "inf"),
         ("'buy'", "numbers"),
+        ("{'AAPL': bars.close[:, 0], 'IBN': bars.close[:, 1]}", "Did you mean 'IBM'"),
     ],
 )
 def test_what_is_no_table_of_weights_is_refused_with_what_was_expected_and_where(

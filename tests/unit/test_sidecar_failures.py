@@ -4,7 +4,9 @@ from typing import Any
 import pytest
 
 import contract
+from sandbox.complaint import from_exception
 from sidecar.failures import from_exit, read_claim
+from tapedeck.engine.settings import EngineError, LimitError, PriceError
 
 HONEST: dict[str, Any] = {
     "kind": "CODE",
@@ -14,6 +16,25 @@ HONEST: dict[str, Any] = {
     "cell": None,
     "traceback": "Traceback ...",
 }
+
+
+@pytest.mark.parametrize("kind", ["CODE", "OUT_OF_MEMORY", "LIMIT", "DATA"])
+def test_a_claim_may_say_whose_fault_it_was(kind: str) -> None:
+    failed = read_claim(json.dumps({**HONEST, "kind": kind}).encode())
+    assert failed is not None and failed.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (PriceError("0"), "DATA"),
+        (LimitError("many"), "LIMIT"),
+        (EngineError("x"), "CODE"),
+        (MemoryError(), "OUT_OF_MEMORY"),
+    ],
+)
+def test_what_the_engine_refuses_in_the_sandbox_is_claimed_as_whose_fault_it_is(error: Exception, kind: str) -> None:
+    assert from_exception(error)["kind"] == kind
 
 
 def test_an_honest_claim_is_read_as_it_is() -> None:

@@ -11,6 +11,7 @@ from tapedeck.ranges import RANGES, checked, contradiction
 Accounts = Literal["one", "sleeves"]
 SizeAt = Literal["decision", "fill"]
 Rebalance = Literal["change", "day", "month"]
+MOST_CASH, MOST_LEVERAGE = 1e12, 100.0
 _PLAIN = ("commission_bps", "slippage_bps")  # of RANGES: what the plain books know
 
 
@@ -64,10 +65,12 @@ class EngineSettings:
     maintenance_margin: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.cash) and self.cash > 0):
-            raise EngineError(f"cash is a positive amount, not {self.cash}")
-        if not (math.isfinite(self.leverage) and self.leverage >= 1):
-            raise EngineError(f"leverage is at least 1, not {self.leverage}")
+        if not 0 < _number(self.cash) <= MOST_CASH:
+            raise EngineError(f"cash is a positive amount, up to {MOST_CASH:,.0f}, not {self.cash!r}")
+        if not 1 <= _number(self.leverage) <= MOST_LEVERAGE:
+            raise EngineError(f"leverage is at least 1 and at most {MOST_LEVERAGE:g}, not {self.leverage!r}")
+        for name in ("cash", "leverage"):
+            object.__setattr__(self, name, float(getattr(self, name)))
         for name, kind in (("accounts", Accounts), ("size_at", SizeAt), ("rebalance", Rebalance)):
             if getattr(self, name) not in get_args(kind):
                 raise EngineError(f"{name} is one of {', '.join(get_args(kind))}, not {getattr(self, name)!r}")
@@ -102,3 +105,7 @@ class EngineSettings:
     def by_volume(self) -> bool:
         """Whether fills depend on the bar's volume, so that a bar without any takes no order."""
         return bool(self.volume_cap or self.impact_bps or self.halt_zero_volume)
+
+
+def _number(value: object) -> float:
+    return math.nan if isinstance(value, bool) or not isinstance(value, int | float) else value
