@@ -232,7 +232,7 @@ def test_the_command_line_has_the_same_verbs_on_the_platform(
     assert told("show", "latest", *of).splitlines()[0] == first
     republish(deployment, {}, tech=("AAPL", "IBM"))
     assert told("universe", "tech", *of) == "AAPL\nIBM\n"
-    assert "drop the list as incoming/equities-1d/universes/tech.csv" in told("universe", "tech", "list.txt", *of)
+    assert "data drop tech.csv --dataset equities-1d --under universes" in told("universe", "tech", "list.txt", *of)
 
 
 @pytest.mark.parametrize("damage", ["gone", "flipped"])

@@ -25,6 +25,8 @@ from backtest.cloud import clients
 from backtest.ingest.drop import Drop
 from backtest.store import Store
 from functions import ingest as function
+from tapedeck.cli import main
+from tapedeck.data import drop_cli, vendor_bucket
 from tapedeck.market import adjust, reader, snapshot
 from tapedeck.market.store import FolderStore, S3Store
 
@@ -258,6 +260,54 @@ def test_a_data_owner_drops_a_universe(bench: Bench) -> None:
     assert "Did you mean 'AAPL'" in refused["problems"][0]["message"]
     assert bench.drop("equities-1h/universes/tech.csv", "AAPL\n")["problems"][0]["code"] == "universe"  # no bars yet
     assert bench.latest("equities-1d").id == at.id
+
+
+def test_the_command_line_drops_files_and_prints_the_answers(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The platform's half is played while the command waits."""
+    dropped: list[str] = []
+    real = vendor_bucket.put
+
+    def put(client: Any, bucket: str, key: str, path: Path) -> str | None:
+        dropped.append(key.removeprefix("incoming/"))
+        return real(client, bucket, key, path)
+
+    def meanwhile(seconds: float) -> None:
+        bench.drop(dropped[-1], (tmp_path / Path(dropped[-1]).name).read_bytes())
+
+    def told(*words: str) -> tuple[int, str]:
+        code = main(["data", "drop", *words, "--dataset", "equities-1d", "--bucket", "vendor", "--wait", "9"])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    monkeypatch.setattr(vendor_bucket, "put", put)
+    monkeypatch.setattr(vendor_bucket.time, "sleep", meanwhile)
+    monkeypatch.setattr(drop_cli, "_client", clients.s3)
+    answer = vendor_bucket.answer
+    monkeypatch.setattr(vendor_bucket, "answer", lambda c, b, k, _, s: answer(c, b, k, None, s))  # it was put twice
+    (tmp_path / "bars.csv").write_text(HEADER + "AAPL,2020-01-02,1,1,1,1,5\nAAPL,2020-01-01,1,1,1,1,5\n")
+    code, said = told(str(tmp_path / "bars.csv"))
+    assert (code, "1 bars, 1 months written" in said, "left out: 1 no session" in said) == (0, True, True)
+    (tmp_path / "tech.csv").write_text("AAPL\n")
+    assert told(str(tmp_path / "tech.csv"), "--under", "universes")[0] == 0
+    assert bench.latest("equities-1d").universe("tech") == ("AAPL",)
+    (tmp_path / "bad.csv").write_text(HEADER + "AAPL,2020-01-02,1,1,2,1,5\n")
+    code, said = told(str(tmp_path / "bad.csv"), str(tmp_path / "never.csv"))
+    assert (code, "bad.csv:2: price: AAPL: high 1 is below low 2" in said) == (2, True)
+    assert dropped == ["equities-1d/bars.csv", "equities-1d/universes/tech.csv", "equities-1d/bad.csv"]
+
+
+def test_an_answer_is_the_one_to_this_version_and_does_not_come_for_ever(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vendor_bucket, "POLL_SECONDS", 0.0)
+    bench.drop("equities-1d/a.csv", HEADER + "A,2020-01-02,1,1,1,1,5\n")
+    version = bench.status("equities-1d/a.csv")["version"]
+    key = "incoming/equities-1d/a.csv"
+    assert vendor_bucket.answer(clients.s3(), "vendor", key, version, 1)["status"] == "INGESTED"
+    with pytest.raises(vendor_bucket.NoAnswerError, match=r"status/incoming/equities-1d/a\.csv\.json"):
+        vendor_bucket.answer(clients.s3(), "vendor", key, "a later version", 0.2)
 
 
 def test_s3s_test_message_is_taken_for_what_it_is(bench: Bench) -> None:

@@ -141,7 +141,8 @@ def _universe(at: Catalogue, asked: argparse.Namespace) -> int:
         print("\n".join(at.universe(asked.snapshot, asked.name, dataset=asked.dataset)))
         return 0
     if not isinstance(at, Folder):
-        print(f"drop the list as incoming/{asked.dataset}/universes/{asked.name}.csv", file=sys.stderr)
+        how = f"tapedeck data drop {asked.name}.csv --dataset {asked.dataset} --under universes"
+        print(f"a data owner drops the list on the platform: {how}", file=sys.stderr)
         return 2
     symbols = None if asked.remove else folder.members(asked.dataset, asked.name, asked.file)
     print(f"snapshot {at.set_universe(asked.dataset, asked.name, symbols)}")

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tapedeck.data import catalogue_cli
+from tapedeck.data import catalogue_cli, drop_cli
 
 if TYPE_CHECKING:
     from tapedeck.data.folder import Taken
@@ -41,6 +41,7 @@ def add_commands(commands: Any) -> None:
     made.add_argument("--seed", type=int, default=1, help="the same seed makes the same bytes (default: 1)")
     for command in (ingest, made):
         command.add_argument("--data", type=Path, required=True, help="the folder")
+    drop_cli.add_commands(data)
     catalogue_cli.add_commands(data)
 
 
@@ -49,7 +50,7 @@ def act(asked: argparse.Namespace) -> int:
     from tapedeck.market.errors import MarketError  # noqa: PLC0415 - the other commands need no pyarrow
 
     try:
-        own = {"ingest": _ingest, "seal": _seal, "synthesize": _synthesize}
+        own = {"drop": drop_cli.act, "ingest": _ingest, "seal": _seal, "synthesize": _synthesize}
         return own.get(asked.data_command, catalogue_cli.act)(asked)
     except MarketError as error:
         print(f"DATA: {error}", file=sys.stderr)
