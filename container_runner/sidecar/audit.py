@@ -121,7 +121,8 @@ class Replays:
 
     def _why(self, error: ProcessEndedError | RunError) -> str:
         failure = self._named(error.status) if isinstance(error, ProcessEndedError) else error
-        return f"in a replay, {failure.message}" + (f" (line {failure.line} of {failure.file})" if failure.line else "")
+        said = failure.message.partition("\n")[0]  # without the bars it was on, which are the replay's
+        return f"in a replay, {said}" + (f" (line {failure.line} of {failure.file})" if failure.line else "")
 
 
 def _decisions(own: Block, sealed: bytes) -> Array:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -116,7 +117,7 @@ def test_what_is_not_expected_changes_nothing(
 
 def test_infinite_weights_are_named_with_bar_and_symbol(pod: Pod, market: tuple[Path, Snapshot]) -> None:
     code = attack(
-        "sys.modules['sandbox.runner'].as_decisions = lambda value, *_: value",
+        "sys.modules['sandbox.runner'].as_decisions = lambda value, *_, **__: value",
         "if index == 1:",
         "    w = bars.close * 0",
         "    w[2, 1] = float('inf')",
@@ -133,7 +134,9 @@ def test_an_exception_in_the_middle_names_file_and_line_and_the_log_has_the_trac
     code = attack("if index == 2: raise KeyError('x')")
     named = failure(pod, market, code)
     assert (named["kind"], named["file"], named["line"]) == ("CODE", "strategy.py", 14)
-    assert named["message"] == "KeyError: 'x'"
+    what, where = named["message"].split("\n")
+    assert what == "KeyError: 'x'"
+    assert re.fullmatch(r"in weights\(bars\) on the bars from 2020-05-01 13:30 to 2020-05-29 13:30 UTC, .*", where)
     assert named["traceback"] and "in weights" in named["traceback"]
     assert any(line["stream"] == "stderr" and "KeyError" in line["text"] for line in pod.log())
 
