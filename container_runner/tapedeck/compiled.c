@@ -9,7 +9,7 @@
 #define STRIP 16
 
 EXPORT int32_t compiled_abi(void) {
-    return 4;
+    return 5;
 }
 
 /* Keeps up to `bytes` of freed memory instead of giving it back: fresh pages cost more than what is computed in them. */

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tapedeck import compiled
-from tapedeck.engine import EngineError, EngineSettings, EngineState, core, kernel, plan, start, step
+from tapedeck.engine import EngineError, EngineSettings, EngineState, core, fills, kernel, plan, start, step
 from tests.unit.test_engine import FREE, Block, block, run
 from tests.unit.test_engine_properties import cut, market, weights
 
@@ -25,6 +25,7 @@ COSTLY = st.builds(
     ),
     fractional=st.booleans(),
     commission_per_share=st.sampled_from([0.0, 0.01]),
+    commission_minimum=st.sampled_from([0.0, 0.0, 1.0, 5000.0]),
     half_spread_per_share=st.sampled_from([0.0, 0.02, 30.0]),
     cash=st.sampled_from([1_000_000.0, 50.0]),
     commission_bps=st.sampled_from([0.0, 5.0, 900.0]),
@@ -143,7 +144,7 @@ def test_settings_that_the_kernel_does_not_follow_go_to_the_reference() -> None:
     assert kernel.knows(Later(leverage=3.0, half_spread_per_share=0.01, lot_size=10.0))
     assert not kernel.knows(Later(interest=0.02))
     assert not kernel.knows(EngineSettings(volume_cap=0.1))
-    assert not kernel.knows(EngineSettings(commission_minimum=1.0))
+    assert not kernel.knows(EngineSettings(maintenance_margin=0.2))
 
 
 def test_an_infinite_weight_leaves_the_state_as_it_was_and_is_named() -> None:
@@ -175,3 +176,13 @@ def test_a_trade_at_a_price_of_zero_is_refused_by_name(path: str) -> None:
     state = start(bars.symbols, FREE, [], [])
     with pytest.raises(EngineError, match=r"A has the price 0 at bar"):
         (step if path == "step" else core.by_books)(state, bars, np.array([[0.0], [1.0], [1.0], [1.0]]))
+
+
+def test_more_fills_than_a_run_may_have_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    bars = block([10.0] * 40)
+    targets = np.array([[0.5], [0.0]] * 20)
+    monkeypatch.setattr(fills, "MOST", 39)
+    assert len(step(start(bars.symbols, FREE, [], []), bars, targets).fills) == 39
+    monkeypatch.setattr(fills, "MOST", 38)
+    with pytest.raises(EngineError, match="more than 38 fills"):
+        step(start(bars.symbols, FREE, [], []), bars, targets)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum { DIVIDEND, SPLIT };
-enum { DONE, TO_BE_NAMED, NO_MEMORY }; /* TO_BE_NAMED: a target or a price that books cannot take; Python says which */
+enum { DONE, TO_BE_NAMED, NO_MEMORY, TOO_MANY }; /* TO_BE_NAMED: a target or a price that books cannot take; Python says which */
 
 typedef struct { /* fills.RECORD */
     int64_t ts;
@@ -25,16 +25,16 @@ typedef struct { /* doubles; strides in values */
 } Table;
 
 typedef struct { /* kernel.py fills it in; the arrays of the state are changed in place */
-    int64_t rows, columns, bars, dues, filled, room;
+    int64_t rows, columns, bars, dues, filled, room, most;
     Table open, close, targets;
     const int64_t *ts;
     const int32_t *session;
     const uint8_t *rhythm; /* (rows): an unchanged target is traded again; NULL for never */
     const Due *due;
-    double *cash, *shares, *basis, *target, *pending, *unsized, *decided, *mark;
+    double *cash, *shares, *basis, *target, *pending, *unsized, *decided, *mark, *accrued;
     double *equity, *net, *gross; /* (rows), zeros */
     Fill *fills;
-    double start_cash, credit, lot, rate, per_share, slippage, half_spread;
+    double start_cash, credit, lot, rate, per_share, minimum, slippage, half_spread;
     int32_t sleeves, at_fill, error;
 } Pass;
 

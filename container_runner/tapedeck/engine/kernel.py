@@ -17,12 +17,18 @@ from tapedeck.engine.settings import EngineSettings
 from tapedeck.engine.state import EngineState
 
 _SIZES = {"cash", "accounts", "size_at", "rebalance", "leverage", "fractional", "lot_size"}
-_COSTS = {"commission_bps", "commission_per_share", "slippage_bps", "half_spread_per_share"}
+_COSTS = {
+    "commission_bps",
+    "commission_per_share",
+    "commission_minimum",
+    "slippage_bps",
+    "half_spread_per_share",
+}
 KNOWN = frozenset(_SIZES | _COSTS)
 """The settings that kernel.c follows; each further one has to be at its default."""
-_STATE = ("cash", "shares", "basis", "target", "pending", "unsized", "decided", "mark")
+_STATE = ("cash", "shares", "basis", "target", "pending", "unsized", "decided", "mark", "accrued")
 _DUE = np.dtype([("row", "<i8"), ("kind", "<i4"), ("column", "<i4"), ("value", "<f8")])
-_TO_BE_NAMED, _NO_MEMORY = 1, 2
+_TO_BE_NAMED, _NO_MEMORY, _TOO_MANY = 1, 2, 3
 
 
 def knows(settings: EngineSettings) -> bool:
@@ -36,12 +42,15 @@ class _Table(ctypes.Structure):
 
 class _Pass(ctypes.Structure):
     _fields_ = [
-        *((name, c_int64) for name in ("rows", "columns", "bars", "dues", "filled", "room")),
+        *((name, c_int64) for name in ("rows", "columns", "bars", "dues", "filled", "room", "most")),
         *((name, _Table) for name in ("open", "close", "targets")),
         *((name, c_void_p) for name in ("ts", "session", "rhythm", "due")),
         *((name, c_void_p) for name in _STATE),
         *((name, c_void_p) for name in ("equity", "net", "gross", "fills")),
-        *((name, c_double) for name in ("start_cash", "credit", "lot", "rate", "per_share", "slippage", "half_spread")),
+        *(
+            (name, c_double)
+            for name in ("start_cash", "credit", "lot", "rate", "per_share", "minimum", "slippage", "half_spread")
+        ),
         *((name, c_int32) for name in ("sleeves", "at_fill", "error")),
     ]
 
@@ -81,6 +90,8 @@ def passed(state: EngineState, block: Block, targets: Array) -> Passed | None:
     try:
         if call.error == _NO_MEMORY:
             raise MemoryError("the engine's pass over a block has no memory left")
+        if call.error == _TOO_MANY:
+            fills.check_count(fills.MOST + 1)
         if call.error == _TO_BE_NAMED:
             return None
         size = call.filled * fills.RECORD.itemsize
@@ -95,7 +106,7 @@ def passed(state: EngineState, block: Block, targets: Array) -> Passed | None:
 def _call(state: EngineState, rows: int, dues: int, arrays: dict[str, NDArray[Any]], tables: dict[str, Array]) -> _Pass:
     """Return the argument of `kernel_pass`; its pointers are into `arrays` and `tables`, which have to outlive it."""
     settings = state.settings
-    call = _Pass(rows=rows, columns=len(state.symbols), bars=state.bars, dues=dues)
+    call = _Pass(rows=rows, columns=len(state.symbols), bars=state.bars, dues=dues, most=fills.MOST)
     for name, table in tables.items():
         row, column = (step // 8 for step in table.strides)
         setattr(call, name, _Table(table.ctypes.data, row, column))
@@ -103,7 +114,7 @@ def _call(state: EngineState, rows: int, dues: int, arrays: dict[str, NDArray[An
         setattr(call, name, array.ctypes.data)
     commission, slippage = costs.commission(settings), costs.slippage(settings)
     call.start_cash, call.credit, call.lot = settings.cash, settings.leverage - 1.0, settings.lot
-    call.rate, call.per_share = commission.rate, commission.per_share
+    call.rate, call.per_share, call.minimum = commission.rate, commission.per_share, commission.minimum
     call.slippage, call.half_spread = slippage.rate, slippage.half_spread
     call.sleeves, call.at_fill = settings.accounts == "sleeves", settings.size_at == "fill"
     return call

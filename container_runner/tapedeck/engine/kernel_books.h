@@ -1,6 +1,7 @@
 /* Accounts, orders and fills: ledger.py and books.py, operation for operation. */
 #define DUST 1e-9     /* of the starting cash: less is no money to buy with */
 #define ROUNDING 1e-6 /* of a lot */
+#define UNFILLED -1.0 /* the accrued commission of an order that has no fill yet */
 
 /* The open where the symbol trades in the tile's row, else NaN. */
 static inline double traded(const Work *w, int64_t row, int64_t column) {
@@ -11,6 +12,10 @@ static inline double traded(const Work *w, int64_t row, int64_t column) {
 static inline double price_of(const Work *w, int64_t row, int64_t column) {
     double price = traded(w, row, column);
     return none(price) ? w->mark[column][row] : price;
+}
+
+static inline double greater(double a, double b) {
+    return b > a ? b : a; /* as Python's max(a, b) */
 }
 
 static void set_pending(Work *w, int64_t i, double order) {
@@ -83,7 +88,7 @@ static double priced(const Pass *p, double quantity, double reference) {
     if (quantity > 0.0)
         return reference * (1.0 + p->slippage) + p->half_spread;
     double price = reference * (1.0 - p->slippage) - p->half_spread;
-    return 0.0 > price ? 0.0 : price;
+    return greater(price, 0.0);
 }
 
 /* Shares to trade until `weight` of the equity is held; NaN without a price above zero. */
@@ -92,7 +97,7 @@ static double size(const Pass *p, int64_t i, double weight, double price, double
         return -p->shares[i];
     if (!(price > 0.0))
         return NAN;
-    return whole_lots(p, weight * (0.0 > equity ? 0.0 : equity) / price) - p->shares[i];
+    return whole_lots(p, weight * greater(equity, 0.0) / price) - p->shares[i];
 }
 
 /* Moves the position's cost basis (average cost); returns the profit of the part that closes, NaN for none. */
@@ -110,6 +115,8 @@ static double realise(Pass *p, int64_t i, double quantity, double flow) {
 }
 
 static Fill *new_fill(Pass *p) {
+    if (p->filled == p->most)
+        return NULL;
     if (p->filled == p->room) {
         int64_t room = p->room ? 2 * p->room : 256;
         Fill *fills = realloc(p->fills, (size_t)room * sizeof(Fill));
@@ -120,15 +127,26 @@ static Fill *new_fill(Pass *p) {
     return &p->fills[p->filled++];
 }
 
+/* What a fill pays of its order's commission, which has a minimum; `fee`: what the fill adds to it. */
+static double charge(Pass *p, int64_t i, double fee) {
+    double accrued = p->accrued[i];
+    if (p->minimum == 0.0)
+        return fee;
+    p->accrued[i] = greater(accrued, 0.0) + fee;
+    if (accrued < 0.0)
+        return greater(fee, p->minimum);
+    return greater(accrued + fee, p->minimum) - greater(accrued, p->minimum);
+}
+
 static void trade(Work *w, int64_t row, int64_t i, double quantity, double reference) {
     Pass *p = w->p;
     Fill *fill = reference > 0.0 ? new_fill(p) : NULL;
     if (!fill) {
-        p->error = reference > 0.0 ? NO_MEMORY : TO_BE_NAMED;
+        p->error = reference > 0.0 ? p->filled == p->most ? TOO_MANY : NO_MEMORY : TO_BE_NAMED;
         return;
     }
     double price = priced(p, quantity, reference), value = fabs(quantity) * price;
-    double commission = value * p->rate + fabs(quantity) * p->per_share;
+    double commission = charge(p, i, value * p->rate + fabs(quantity) * p->per_share);
     double flow = quantity < 0.0 ? value - commission : -(value + commission);
     double realised = realise(p, i, quantity, flow);
     change(w, row, i, p->shares[i] + quantity, p->cash[p->sleeves ? i : 0] + flow);
@@ -140,7 +158,7 @@ static void trade(Work *w, int64_t row, int64_t i, double quantity, double refer
 /* Keeps what an order has not filled; says whether that is anything. */
 static int rest(Work *w, int64_t i, double quantity) {
     if (quantity == 0.0)
-        set_pending(w, i, NAN);
+        set_pending(w, i, NAN), w->p->accrued[i] = UNFILLED;
     else if (!w->p->at_fill)
         set_pending(w, i, quantity);
     return quantity != 0.0;
@@ -150,15 +168,16 @@ static int rest(Work *w, int64_t i, double quantity) {
 static void buy(Work *w, int64_t row, const int32_t *columns, const double *wanted, int64_t count, double equity,
                 int unpaid) {
     Pass *p = w->p;
-    double cost = 0.0;
+    double cost = 0.0, reserved = 0.0;
     for (int64_t k = 0; k < count; k++) {
         double value = wanted[k] * priced(p, wanted[k], traded(w, row, columns[k]));
         double fee = value * p->rate + wanted[k] * p->per_share;
-        cost += value + (0.0 > fee ? 0.0 : fee);
+        cost += value + greater(fee, p->minimum);
+        reserved += p->minimum;
     }
     double power = p->cash[p->sleeves ? columns[0] : 0] + (p->credit != 0.0 ? p->credit * equity : 0.0);
     int cut = !(cost <= power);
-    double share = power > DUST * p->start_cash ? power / cost : 0.0;
+    double free = power - reserved, share = free > DUST * p->start_cash ? free / cost : 0.0;
     for (int64_t k = 0; k < count; k++) {
         double got = wanted[k];
         if (cut)
@@ -224,7 +243,7 @@ static void decide(Work *w, int64_t row) {
         }
         set_pending(w, i, order);
         set_unsized(w, i, 0);
-        p->decided[i] = bar;
+        p->decided[i] = bar, p->accrued[i] = UNFILLED;
     }
 }
 
