@@ -155,6 +155,7 @@ def _new_job(job_id: str, submission: Submission, checked: _Checked, manifest_di
         params={
             **asked,
             "symbols": manifest["symbols"],
+            "universe": asked["symbols"] if isinstance(asked["symbols"], str) else None,  # whose list they were
             "params": manifest["params"],
             "snapshot": manifest["snapshot"],
         },

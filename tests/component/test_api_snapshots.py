@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 from urllib.parse import unquote
 
@@ -11,7 +12,7 @@ from botocore.credentials import Credentials
 
 import tapedeck
 from backtest.cloud import clients
-from tapedeck import remote
+from tapedeck import query, remote
 from tapedeck.cli import main
 from tapedeck.client import ApiError, Client
 from tapedeck.market import history, layout, publish, snapshot
@@ -132,8 +133,10 @@ def test_a_name_is_given_once_and_can_be_taken_away(deployment: Deployment, corr
 
 
 def test_bars_are_read_from_the_bucket_with_the_readers_own_credentials(
-    deployment: Deployment, corrected: Snapshot
+    deployment: Deployment, corrected: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(sys.modules, "tapedeck.market.s3_reads", None)  # obstore does not know the AWS of this process
+    query._connected.cache_clear()
     where = {"dataset": NAME, "data": f"s3://{BUCKETS['market']}", "fields": ("close",)}
     new = tapedeck.bars("FB", FB_FIRST, "2020-03-31", **where)  # type: ignore[arg-type]
     old = tapedeck.bars("FB", FB_FIRST, "2020-03-31", snapshot=deployment.snapshot.id[:8], **where)  # type: ignore[arg-type]
@@ -152,7 +155,7 @@ def test_withdrawing_takes_a_reason(deployment: Deployment, body: object) -> Non
 def test_a_run_on_a_universe_pins_its_symbols_as_they_were(deployment: Deployment) -> None:
     republish(deployment, {}, tech=("AAPL", "IBM"))
     status, job = post(params={"symbols": "tech"})
-    assert (status, job["params"]["symbols"]) == (201, ["AAPL", "IBM"])
+    assert (status, job["params"]["symbols"], job["params"]["universe"]) == (201, ["AAPL", "IBM"], "tech")
     manifest = json.loads(deployment.read("runs", f"runs/{job['job_id']}/run.json"))
     assert manifest["symbols"] == ["AAPL", "IBM"]
     now = republish(deployment, {}, tech=("IBM",))

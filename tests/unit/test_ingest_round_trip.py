@@ -45,7 +45,7 @@ def line(where: tuple[str, date, int], prices: list[Decimal], traded: Decimal) -
     return f"{symbol},{day} {clock},{opened},{high},{low},{close},{traded}\n"
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(
     st.dictionaries(place, bar, min_size=1, max_size=12),
     st.sampled_from(sorted(PACKED)),
