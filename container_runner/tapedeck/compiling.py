@@ -40,7 +40,8 @@ class Compiled:
     """One strategy's compiled `on_bar` with what it remembers. `seconds`: what compiling took, None without Numba."""
 
     def __init__(self, on_bar: Any) -> None:
-        self._memory = _memory(on_bar.__self__)
+        self._strategy = on_bar.__self__
+        self._memory = _memory(self._strategy)
         self._step = on_bar.__func__
         self._drive: Callable[..., int] | None = None
         self.seconds: float | None = None
@@ -68,6 +69,9 @@ class Compiled:
                 for line in account.requests[: account.counts[0]].tolist():
                     _hand_in(book, names, *line)
                 row += 1
+        for name in self._memory.dtype.names or ():  # what it remembers is the strategy's, from chunk to chunk
+            kept = self._memory[name][0]
+            setattr(self._strategy, name, kept.copy() if isinstance(kept, np.ndarray) else kept.item())
 
     def _compile(self, chunk: Chunk, account: Account) -> Callable[..., int]:
         if self._drive is None:

@@ -181,7 +181,7 @@ def _walk(run: Pass, view: View, block: Block, book: Book, on_bar: OnBar) -> Non
         if not still or len(bar) != width:
             bar.clear()  # the symbols come in the order of columns
         if width == 1:
-            if still:
+            if still or traded[row, 0]:
                 bar[first] = quotes  # a loop over one symbol would cost more than all else here
         elif not still:
             bar.update(compress(zip(names, quotes, strict=True), traded[row].tolist()))

@@ -47,6 +47,13 @@ def test_with_numba_it_decides_the_same_and_says_what_compiling_took() -> None:
     assert all(seconds > 0 for seconds in said["seconds"])
 
 
+def test_what_it_remembers_is_the_strategys_after_a_chunk() -> None:
+    made = ByColumns(seed=1)
+    play(made, 1, CUTS)
+    assert (type(made.dice), type(made.seen), made.rolled.dtype) == (int, float, np.int64)
+    assert made.dice != 1 and made.seen > 100 and made.rolled.any()
+
+
 class Remembers(Strategy):
     def __init__(self, value: Any) -> None:
         self.value = value

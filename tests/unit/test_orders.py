@@ -306,6 +306,17 @@ def test_a_bar_holds_what_traded_and_says_why_not() -> None:
 
 
 @pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("settings", [FREE, replace(FREE, maintenance_margin=0.25)])
+def test_a_bar_holds_what_traded_whatever_else_is_due_at_it(width: int, settings: EngineSettings) -> None:
+    block = many([[CALM] * width, [CALM] * width, [(NAN,) * 4] * width, [CALM] * width])
+    seen: list[list[str]] = []
+    state, known = order_state.new(block.symbols, settings), actions(block.symbols, [Split("A", day(1), 2.0)], [])
+    shown = Bars(symbols=block.symbols, ts=block.ts, session=block.session, fields=block.fields)
+    Player(state, 0, lambda bar, book: seen.append([*bar])).play(block, known, shown)
+    assert seen == [list(block.symbols), list(block.symbols), [], list(block.symbols)]
+
+
+@pytest.mark.parametrize("width", [1, 2])
 def test_a_bar_that_is_kept_stays_what_it_is(width: int) -> None:
     close = [10.0, 11.0, NAN, 13.0]
     block = many([[(price, price + 1, price - 1, price)] * width for price in close])
