@@ -20,7 +20,7 @@ MEASURES = {
     "s1-on-bar": "benchmarks.s1.measure_on_bar",
     "agreement": "benchmarks.engine.agreement",
     "s2": "benchmarks.engine.s2",
-    "s3": "benchmarks.engine.s3",
+    "sweep": "benchmarks.engine.sweep",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -57,7 +58,8 @@ def amount(value: float, unit: str) -> str:
 def keep(rows: Sequence[Row], path: Path = RESULTS) -> None:
     """Write rows in place of those of the same measure; the others stay as they were measured last."""
     known = json.loads(path.read_text()) if path.exists() else []
-    fresh = {row.measure: asdict(row) for row in rows}
+    load = round(os.getloadavg()[0], 1)  # what else the machine was busy with, as the measure ended
+    fresh = {row.measure: {**asdict(row), "load": load} for row in rows}
     path.parent.mkdir(exist_ok=True)
     merged = {**{row["measure"]: row for row in known}, **fresh}
     path.write_text(json.dumps(list(merged.values()), indent=1) + "\n")

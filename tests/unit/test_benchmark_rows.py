@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.__main__ import MEASURES
 from benchmarks.row import Row, amount, keep
+from benchmarks.table import table
 
 ROW = Row(
     measure="x", unit="s", ours=0.002, ours_cpu=None, peer=None, peer_name=None, limit=0.001, limit_name="native",
@@ -37,3 +38,10 @@ def test_one_measure_replaces_its_own_rows_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize("module", MEASURES.values())
 def test_every_measure_can_be_asked_for(module: str) -> None:
     assert callable(importlib.import_module(module).rows)
+
+
+def test_the_table_for_the_docs_says_what_the_row_says() -> None:
+    told = table([{**dataclasses.asdict(ROW), "load": 1.5}]).splitlines()
+    assert told[-1] == (
+        "| x | **2 ms** | - | native: 1 ms, ours 2 times that | <= 1.05 times native: **missed** | 1.5 |"
+    )
