@@ -58,19 +58,6 @@ def vectorbt(workload: str, engine: str = "numba", **asked: object) -> dict[str,
     return measure("vectorbt" if engine == "numba" else "vectorbt-rust", workload=workload, engine=engine, **asked)
 
 
-def first_result(peer: str) -> float:
-    """Return the wall seconds from a new process to its first S1 result: "backtrader", "vectorbt", "vectorbt-rust".
-
-    The process reads its input from a file and ends with the result; compiled code is cached where the peer does so.
-    """
-    asked: dict[str, object] = {"hot": 0}
-    if peer == "backtrader":
-        asked["how"] = "decision"
-    else:
-        asked |= {"workload": "S1", "engine": "rust" if peer.endswith("rust") else "numba"}
-    return float(measure(peer, **asked)["process_wall"])
-
-
 def call(python: Path, module: str, **asked: object) -> dict[str, Any]:
     """Run `module` with what is asked as JSON, return its last line, and `process_wall`: from its start to its end."""
     begun = time.perf_counter()
