@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -16,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from obstore.store import S3Store
 
-from benchmarks.reads.report import cpu, layout
+from benchmarks.reads.report import best, layout
 from benchmarks.reads.where import FIELDS, KEY, ROWS, SECRET, SYMBOLS, YEAR, endpoint, month_keys
 
 THREADS = 16
@@ -40,11 +39,10 @@ def main() -> None:
         return obstore.get(store, key).bytes()
 
     with ThreadPoolExecutor(THREADS) as pool:
-        bodies, _, _ = _second(lambda: list(pool.map(get, keys)))
-        _, gets, gets_cpu = _second(lambda: list(pool.map(get, keys)))
+        bodies, gets, gets_cpu = best(lambda: list(pool.map(get, keys)))
     said = {}
     for name, fields in FIELDS.items():
-        total, decoding, taken = _second(partial(_decode, bodies, fields))
+        total, decoding, taken = best(partial(_decode, bodies, fields))
         wall = max(gets, decoding)
         said[name] = {"wall": wall, "cpu": gets_cpu + taken, "sum": total, "gets": gets, "decoding": decoding}
     print(json.dumps(said))
@@ -55,13 +53,6 @@ def _year_keys(store: S3Store) -> list[str]:
     found = [meta["path"] for part in obstore.list(store, prefix="sealed/") for meta in part]
     by = {path.split("/")[2]: path for path in found if f"/{YEAR}/" in path}
     return [by[symbol] for symbol in SYMBOLS]
-
-
-def _second(run: Callable[[], Any]) -> tuple[Any, float, float]:
-    run()
-    wall, before = time.perf_counter(), cpu()
-    answer = run()
-    return answer, time.perf_counter() - wall, cpu() - before
 
 
 def _decode(bodies: Sequence[Any], fields: Sequence[str]) -> float:

@@ -128,6 +128,22 @@ def test_an_old_snapshot_reads_what_it_read(folder: Path) -> None:
         tapedeck.bars("A", DAY, DAY, as_of=then, snapshot=old.snapshot, **asked)  # type: ignore[arg-type]
 
 
+def test_the_next_reading_of_a_snapshot_reads_no_index_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FolderStore(folder)
+    real, asked = store.get, list[str]()
+    monkeypatch.setattr(store, "get", lambda key, version=None: asked.append(key) or real(key, version))
+
+    def read() -> list[str]:
+        asked.clear()
+        tapedeck.bars(["A", "B"], DAY, DAY, dataset="equities-1m", data=store)
+        return [key for key in asked if "/leaves/" in key or "/roots/" in key]
+
+    assert (len(read()), len(read())) == (3, 0)
+    base = snapshot.load(store, "equities-1m", history.resolve(store, "equities-1m"))
+    publish.publish(store, layout.parse_dataset("equities-1m"), base, {"A": minute_month({0: 700})})
+    assert len(read()) == 3  # another snapshot
+
+
 def test_without_data_it_says_what_to_do(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TAPEDECK_DATA", raising=False)
     with pytest.raises(MarketError, match=r"run\.bars"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -94,9 +95,9 @@ class Snapshot:
                 raise UnknownSymbolError(symbol, self.dataset)
         missing = [symbol for symbol in wanted if symbol not in self._leaves]
         keys = [layout.snapshot_leaf_key(self.dataset, self.entries[symbol].leaf) for symbol in missing]
-        bodies = get_all(self.store, [(key, None) for key in keys])
-        for symbol, key, body in zip(missing, keys, bodies, strict=True):
-            self._leaves[symbol] = check_leaf(symbol, self.entries[symbol].leaf, key, body)
+        with closing(get_all(self.store, [(key, None) for key in keys])) as bodies:
+            for symbol, key, body in zip(missing, keys, bodies, strict=True):
+                self._leaves[symbol] = check_leaf(symbol, self.entries[symbol].leaf, key, body)
         return {symbol: self._leaves[symbol] for symbol in wanted}
 
 

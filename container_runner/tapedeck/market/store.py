@@ -8,7 +8,7 @@ import io
 import os
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,8 +47,11 @@ class Streaming(ObjectStore, Protocol):
         ...
 
 
-def get_all(store: ObjectStore, wanted: Iterable[tuple[str, str | None]]) -> Iterator[bytes | None]:
-    """Yield the bodies of (key, version) pairs in their order, None where absent, read ahead by a few threads."""
+def get_all(store: ObjectStore, wanted: Iterable[tuple[str, str | None]]) -> Generator[bytes | None, None, None]:
+    """Yield the bodies of (key, version) pairs in their order, None where absent, read ahead by a few threads.
+
+    Close it when it is not read to its end: left to the garbage collector, its threads may be ended by one of them.
+    """
     waiting: deque[Future[bytes | None]] = deque()
     with ThreadPoolExecutor(THREADS, thread_name_prefix="get") as pool:
         try:
