@@ -305,3 +305,9 @@ def test_a_weight_waits_for_a_price_above_zero_and_what_is_worth_nothing_can_be_
     assert done.equity.tolist() == [1000.0, 1000.0, 1000.0, 500.0]
     with pytest.raises(EngineError, match="no price"):
         trade(many([[(0.0, 0.0, 0.0, 0.0)]]), {0: lambda book: book.target_weight("A", 0.5)})
+
+
+def test_a_block_without_volumes_is_refused_where_fills_depend_on_them() -> None:
+    block = priced([10.0, 10.0])
+    with pytest.raises(EngineError, match="the block has no volume"):
+        decided(block, [0.5, NAN], replace(FREE, volume_cap=0.1))

@@ -68,7 +68,7 @@ OPTIONS = st.builds(
     fractional=st.booleans(),
 )
 MODELS = st.builds(
-    lambda plain, costs, market: replace(plain, **costs, **market),
+    lambda plain, costs, market, margin: replace(plain, **costs, **market, maintenance_margin=margin / plain.leverage),
     OPTIONS,
     st.fixed_dictionaries(
         {
@@ -86,9 +86,9 @@ MODELS = st.builds(
             "volume_cap": st.sampled_from([0.0, 0.1, 1.0]),
             "halt_zero_volume": st.booleans(),
             "lot_size": st.sampled_from([0.0, 10.0]),
-            "maintenance_margin": st.sampled_from([0.0, 0.3, 0.5]),
         }
     ),
+    st.sampled_from([0.0, 0.6, 1.0]),
 )
 
 

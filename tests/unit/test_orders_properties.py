@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tapedeck import engine
@@ -21,6 +21,7 @@ from tests.unit.test_engine import Block
 from tests.unit.test_engine_properties import MODELS, OPTIONS, cut, market, weights
 
 ROWS = 90
+CALLED = EngineSettings(leverage=2.0, maintenance_margin=0.5, volume_cap=0.1, lot_size=10.0)  # seed 65: 8 margin calls
 
 
 class Random:
@@ -78,6 +79,7 @@ def played(state: OrderState, block: Block, known: Any, on_bar: Any) -> Played:
     options=OPTIONS | MODELS,
     cuts=st.lists(st.integers(0, ROWS), max_size=6),
 )
+@example(seed=65, width=3, per_session=1, gaps=0.2, options=CALLED, cuts=[20, 40, 60, 61, 62])
 def test_a_run_by_bars_is_the_same_to_the_byte_however_bars_are_cut_and_when_it_is_replayed(  # noqa: PLR0917
     seed: int, width: int, per_session: int, gaps: float, options: EngineSettings, cuts: list[int]
 ) -> None:
@@ -163,3 +165,10 @@ def test_money_is_conserved_when_prices_stand_still() -> None:
     step = played(state, block, actions(block.symbols, [], []), dice.on_bar).step
     assert len(step.fills) > 20
     assert step.equity[-1] + (step.fills.commission + step.fills.slippage).sum() == pytest.approx(1_000_000, rel=1e-12)
+
+
+def test_the_example_with_margin_calls_has_some() -> None:
+    raw, splits, dividends = market(65, ROWS, 3, 1, 0.2)
+    block, known = whole_bars(raw, 65), actions(raw.symbols, splits, dividends)
+    calls = played(order_state.new(block.symbols, CALLED), block, known, Random(65, CALLED.lot).on_bar).step.calls
+    assert len(calls) > 3

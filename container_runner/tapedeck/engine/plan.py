@@ -40,6 +40,9 @@ def check(state: EngineState, block: Block, targets: Array) -> None:
         raise EngineError(f"the block has symbols {list(block.symbols)}, expected {list(state.symbols)}")
     expected = (len(block.ts), len(state.symbols))
     read = ("open", "close", "volume") if state.settings.by_volume else ("open", "close")
+    missing = [name for name in read if name not in block.fields]
+    if missing:
+        raise EngineError(f"the block has no {missing[0]}, on which this run's fills depend")
     shapes = {"targets": targets.shape} | {name: block.fields[name].shape for name in read}
     for name, shape in shapes.items():
         if shape != expected:
