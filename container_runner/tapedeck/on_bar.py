@@ -29,7 +29,6 @@ OnBar = Callable[[Bar, Book], object]
 MOST_ORDERS = 500_000  # of a chunk (a test holds it equal to `contract.MOST_ORDERS`)
 _SLAB = 512  # bars whose numbers are Python's at once
 _new = tuple.__new__
-_OURS = 2  # references to a bar that nobody else holds: a local one, and the argument of `getrefcount`
 _CLOSE = FIELDS.index("close")
 
 
@@ -172,8 +171,9 @@ def _walk(run: Pass, view: View, block: Block, book: Book, on_bar: OnBar) -> Non
     quiet[list(due)] = False
     first, width = names[0], len(names)
     bar = Bar(view)
+    ours = getrefcount(bar)  # while nobody else holds it
     for row, still, quotes in zip(count(), quiet.tolist(), _quotes(block, view.bars)):
-        if getrefcount(bar) > _OURS:  # the strategy has kept the last one, which stays what it is
+        if getrefcount(bar) > ours:  # the strategy has kept the last one, which stays what it is
             bar = bar.keep()
         view.row = row
         if (orders or not still) and (orders or row in due):
