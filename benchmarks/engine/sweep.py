@@ -24,6 +24,7 @@ def rows() -> list[Row]:
     agree(seen["ours"][0], seen["limit"][0])
     ours, limit = (median(seen[name], "wall") for name in ("ours", "limit"))
     theirs = statistics.median(peer["wall"])
+    colds = {name: statistics.median(run["cold"] for run in runs) for name, runs in (*seen.items(), ("peer", [peer]))}
     void = peers.disturbed("S3", theirs, limit)
     row = Row(
         measure="S3, sweep of 1,000 pairs with drawdown and Sharpe, one symbol x 98,280 minute bars, hot",
@@ -37,6 +38,7 @@ def rows() -> list[Row]:
         ratio_to_peer=theirs / ours,
         ratio_to_limit=ours / limit,
         reach=f"<= {TO_LIMIT:g} times the limit and >= {TO_PEER:g} times faster than the peer",
+        note=f"first call: {', '.join(f'{name} {cold:.2g} s' for name, cold in colds.items())}",
         ok=void is None and ours / limit <= TO_LIMIT and theirs / ours >= TO_PEER,
     )
     return [row if void is None else peers.voided(row, void)]

@@ -71,30 +71,31 @@ class Trials:
         """Write equity at each session's close into `equity`, (sessions,); return the number of fills.
 
         An indicator's remembered values are read-only, as nobody else's are: where a trial fails, it is tried again
-        without the memory, and so are those after it. Raises what the strategy raises, with the parameters noted.
+        as `tapedeck run` would, and those after it do without the memory. Raises what the strategy raises, with the
+        parameters noted.
         """
-        if self._memory:
-            try:
-                with remembering(self._memory):
-                    return self._once(params, equity)
-            except Exception:  # noqa: BLE001 - tried again just below, and raised from there
-                self._memory = None
         try:
-            return self._once(params, equity)
+            with remembering(self._memory):
+                return self._once(params, equity)
+        except Exception:  # noqa: BLE001 - tried again just below, and raised from there
+            self._memory = None
+        try:
+            self._random.rewind()
+            return self._in_full(params, equity)
         except Exception as error:
             error.add_note(f"in the trial with {params}")
             raise
 
     def _once(self, params: dict[str, Any], equity: Array) -> int:
         self._random.rewind()
-        if self._single:
-            instance = strategy.create(self._loaded, params)
-            decided = self._decided(instance, self._hand_out(lookback_of(instance)))
-            fills = self._single.run(decided, equity)
-            if fills is not None:
-                return fills
-            self._random.rewind()  # an infinite weight: the engine says where
-        return self._in_full(params, equity)
+        if self._single is None:
+            return self._in_full(params, equity)
+        instance = strategy.create(self._loaded, params)
+        decided = self._decided(instance, self._hand_out(lookback_of(instance)))
+        fills = self._single.run(decided, equity)
+        if fills is None:
+            raise ValueError("a weight is infinite: the engine says where")
+        return fills
 
     def _in_full(self, params: dict[str, Any], equity: Array) -> int:
         """Keep the books of `tapedeck run`."""
@@ -115,8 +116,10 @@ class Trials:
         decided: NDArray[Any] = self._flags
         for bars, block in zip(handed, self._blocks, strict=True):
             value, count = weigh(bars), len(block.ts)
-            if type(value) is not np.ndarray or value.shape != bars.shape or value.dtype != np.bool_:
-                value = as_decisions(value, bars)
+            known = type(value) is np.ndarray and value.shape == bars.shape
+            if not known or value.dtype != np.bool_:
+                if not known or value.dtype != np.float64 or np.isinf(value[: len(value) - count]).any():
+                    value = as_decisions(value, bars)
                 if decided is self._flags:
                     decided = self._weights
                     decided[:first] = self._flags[:first]
