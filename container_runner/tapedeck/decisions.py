@@ -28,7 +28,7 @@ def as_decisions(value: object, bars: Bars, what: str = "weights", *, copy: bool
     A copy, symbol-major (order "F"), which does not change afterwards; with `copy=False` only what has to be one: for
     who is done with the decisions before the strategy's code runs again.
 
-    A dict or a table (pandas, polars) with symbols as names is put into the order of `bars.symbols`; symbols that it
+    A dict or a table (pandas) with symbols as names is put into the order of `bars.symbols`; symbols that it
     leaves out are left alone. Raises `DecisionError` when it is no array of numbers, has another shape, names a symbol
     that is not in the run, or holds an infinite weight.
     """

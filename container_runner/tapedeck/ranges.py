@@ -101,7 +101,7 @@ def _carry(of: Mapping[str, Any]) -> list[str]:
     rates = {
         "borrow_fee_annual": "borrow fee {:.4g} % of the value held short",
         "interest_credit_annual": "interest {:.4g} % on cash",
-        "interest_debit_annual": "{:.4g} % on debt",
+        "interest_debit_annual": "interest {:.4g} % on debt",
     }
     parts = [text.format(of[name] * 100) for name, text in rates.items() if of[name]]
     return [*parts[:-1], f"{parts[-1]}, a year, by calendar days / 365"] if parts else []

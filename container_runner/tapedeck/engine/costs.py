@@ -1,8 +1,8 @@
 """What a fill costs: commission and slippage, each 0 where nothing is asked for.
 
 Sources: Interactive Brokers' fixed pricing has a price a share and a minimum an order; that impact grows with the
-square root of an order's share of the volume is the square-root law (Torre, BARRA 1997; Almgren et al., "Direct
-estimation of equity market impact", 2005).
+square root of an order's share of the volume is the square-root law (Torre, BARRA 1997; Toth et al., "Anomalous price
+impact and the critical nature of liquidity in financial markets", 2011).
 """
 
 from __future__ import annotations
