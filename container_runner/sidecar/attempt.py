@@ -24,7 +24,7 @@ from sidecar.usage import claimed, in_words
 from sidecar.watch import ProcessEndedError, VanishedError, Watch
 from tapedeck.audit import Record
 from tapedeck.market.calendar import from_day_number
-from tapedeck.market.errors import MarketError
+from tapedeck.market.errors import MarketError, StoreError
 from tapedeck.market.store import ObjectStore
 from tapedeck.market.years import Near
 
@@ -90,6 +90,8 @@ class Attempt:
             self._fail(self._named(ended.status))
         except MarketError as error:
             self._fail(RunError("DATA", str(error)))
+        except StoreError as error:
+            self._fail(RunError("PLATFORM", str(error)))
         except Exception as error:  # noqa: BLE001 - a failure that nobody named is ours
             traceback.print_exc()
             self._fail(RunError("PLATFORM", f"the sidecar failed: {type(error).__name__}"))

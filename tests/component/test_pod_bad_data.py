@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tapedeck.market import layout
+from tapedeck.market.errors import StoreError
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import FolderStore
 from tests.component.pod import Pod, manifest, publish_market
@@ -84,3 +85,22 @@ def test_damage_is_data_with_symbol_month_and_key(tmp_path: Path, part: str, dam
     expected = {"month": ("IBM", "2020-05"), "leaf": ("IBM",), "root": ()}[part]
     for word in (*expected, key, says):
         assert word in told["message"]
+
+
+class Silent(FolderStore):
+    """A store that gives no answer about a month, however often it is asked."""
+
+    def get(self, key: str, version: str | None = None) -> bytes:
+        if key.endswith("IBM/2020/05.parquet"):
+            raise StoreError(f"S3 did not give {key} in 5 tries: 503")
+        return super().get(key, version)
+
+
+def test_a_store_that_never_answers_is_the_platforms_fault_and_is_named(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path / "market")
+    snapshot = publish_market(store, seed="silent: months are kept in memory by their content")
+    pod = Pod(tmp_path / "pod")
+    pod.market = Silent(store.root)
+    told = pod.run(manifest(snapshot.id, HONEST), HONEST)["failure"]
+    assert told and told["kind"] == "PLATFORM"
+    assert "IBM 2020-05: S3 did not give" in told["message"]
