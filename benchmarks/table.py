@@ -27,7 +27,8 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         peer = f"{row['peer_name']}: {amount(row['peer'], unit)}, {row['ratio_to_peer']:.3g} times ours"
     limit = f"{row['limit_name']}: {amount(row['limit'], unit)}, ours {row['ratio_to_limit']:.3g} times that"
     reach = f"{row['reach']}: {'reached' if row['ok'] else '**missed**'}"
-    return row["measure"], ours, peer, limit, reach, str(row.get("load", "-"))
+    note = f" ({row['note']})" if row.get("note") else ""
+    return f"{row['measure']}{note}", ours, peer, limit, reach, str(row.get("load", "-"))
 
 
 def main(words: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ EXPORT int32_t compiled_abi(void) {
     return 5;
 }
 
-/* Keeps up to `bytes` of freed memory instead of giving it back: fresh pages cost more than what is computed in them. */
+/* Keeps up to `bytes` of freed memory instead of giving it back: each fresh page has to be asked for and cleared. */
 EXPORT void keep_memory(int32_t bytes) {
 #ifdef __GLIBC__
     mallopt(M_MMAP_THRESHOLD, 32 << 20); /* as large as it takes */
