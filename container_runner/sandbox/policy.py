@@ -10,7 +10,7 @@ from pathlib import Path
 MIB = 1024 * 1024
 SIDECAR_BASE = 192 * MIB  # the sidecar with its libraries, its books and what S3 clients hold
 SMALL_FILES = 8 * MIB  # what lies in the exchange beside a chunk: source, headers
-WORKING_BYTES = 8 * (2 * 5 + 3)  # a cell: five raw fields of two chunks, and what one field needs while it is written
+WORKING_BYTES = 8 * (2 * 5 + 3)  # a cell: five raw fields of two chunks, and what the engine needs on one
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Policy:
         """Return how large a chunk's file may be planned, so that `sidecar.limits` lets it pass.
 
         A cell (bar x symbol) takes 16 bytes a field in the file and 8 as a decision. The sidecar holds beside the file
-        the raw bars of two chunks and three arrays of the field that it writes. For "weights" half of the memory is
-        left to the history that a strategy may ask for.
+        the raw bars of two chunks, and three arrays more for its books. For "weights" half of the memory is left to the
+        history that a strategy may ask for.
         """
         part = 1 if level == "main" else 2
         cells = min(

@@ -153,6 +153,7 @@ class Attempt:
             done += len(handout.own)
             session = from_day_number(int(handout.own.session[-1])).isoformat()
             self._events.progress({"done": done, "total": total, "session": session})
+            del handout, sealed  # before the chunk after the next one is read: there are two in memory, never three
         return first_bar
 
     def _audit(self, manifest: contract.RunManifest, feed: Feed, record: Record, lookback: int) -> audit.Heard:

@@ -26,6 +26,7 @@ from tapedeck.market import snapshot as snapshots
 from tapedeck.market.actions import Dividend, Split
 from tapedeck.market.block import Block
 from tapedeck.market.calendar import day_number
+from tapedeck.market.memory import BLOCKS
 from tapedeck.market.store import ObjectStore
 from tapedeck.market.years import Near
 
@@ -60,6 +61,8 @@ class Feed:
         self.dividends: list[Dividend] = sorted(d for leaf in leaves for d in leaf.dividends if d.session <= end)
         self._calendar = calendars.get(manifest["calendar"])
         self.rows = [self._bars(first, last) for first, last in self._chunks]
+        # The memory of one chunk's bars waits while it goes from the chunk that is done to the next one that is read.
+        BLOCKS.limit = len(contract.FIELDS) * 8 * max(self.rows) * len(manifest["symbols"]) if len(self.rows) > 1 else 0
         self._closes: dict[Dividend, float] = {}
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="feed")
         self._ahead: Future[Block] | None = self._pool.submit(self._own, 0)
