@@ -13,6 +13,7 @@ MEASURES = {
     "s1": "benchmarks.s1.measure",
     "data": "benchmarks.data.measure",
     "reads": "benchmarks.reads.measure",
+    "memory": "benchmarks.memory.measure",
     "first-bar": "benchmarks.sandbox.first_bar",
     "sandbox-cpu": "benchmarks.sandbox.cpu",
     "exchange": "benchmarks.sandbox.exchange",

@@ -15,6 +15,7 @@ out/  hello.bin              HELLO: magic, version, lookback (bars)
       decisions-000000.bin   "on_bar": CLAIM_BYTES of claim, then at most MOST_ORDERS records ORDER; else
                              float64, little endian, symbol-major: each symbol's rows lie together; rows without
                              the lookback (their digest is taken bar by bar: `tapedeck.decisions.by_bar`)
+      released-000000        nothing in the strategy's process looks at that chunk any more: its memory may go at once
       failure.json           the strategy's own failure (schema: `Failure`)
       exit.bin               EXIT: how the strategy's process ended and what it took, written by the launcher
       log-stdout-000000.bin  raw bytes of a stream, at most LOG_SEGMENT_BYTES; the sidecar removes what it has read
@@ -313,6 +314,11 @@ def replay(number: int) -> str:
 def decisions(index: int) -> str:
     """Return the name of a chunk's decisions below `OUT`."""
     return f"decisions-{index:06}.bin"
+
+
+def released(index: int) -> str:
+    """Return the name below `OUT` that gives a chunk's arrays back."""
+    return f"released-{index:06}"
 
 
 def log_segment(stream: str, seq: int) -> str:

@@ -11,6 +11,7 @@ import stat
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Lock
 
@@ -114,7 +115,8 @@ class Shelf:
         with self._lock:
             self._held -= self._sizes.pop(digest, 0)
             self._unchecked.discard(digest)
-        self.path(digest).unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that lets nothing go: the file is not given to anybody any more
+            self.path(digest).unlink(missing_ok=True)
 
     def remove_oldest(self) -> bool:
         """Let the least recently used file go; say whether there was one."""

@@ -67,6 +67,7 @@ class Attempt:
             finally:
                 self._exchange.publish("stop", [b""])
         self._watch.wait_for_end(LEAVE_WITHIN_S)
+        self._exchange.reclaim(everything=True)
         return 0 if self._events.ended else 1
 
     def _last_event(self) -> None:
@@ -170,6 +171,7 @@ class Attempt:
 
     def _hand_in(self, handout: Handout) -> None:
         index, columns = handout.index, handout.columns
+        self._exchange.reclaim()
         self._exchange.discard(contract.decisions(index))  # decisions on bars not yet seen are none
         self._exchange.publish(contract.chunk_data(index), chunks.parts(columns))
         header = chunks.header(index, len(handout.own), handout.history, columns, handout.actions)
@@ -182,8 +184,7 @@ class Attempt:
             sealed = self._watch.take(name, contract.CLAIM_BYTES, what, **bound)
         else:
             sealed = self._watch.take(name, len(handout.own) * len(handout.own.symbols) * 8, what)
-        self._exchange.withdraw(contract.chunk_header(handout.index))
-        self._exchange.withdraw(contract.chunk_data(handout.index))
+        self._exchange.retire(handout.index)
         return sealed
 
     def _end(self, *, replayed: bool) -> list[str]:

@@ -116,6 +116,7 @@ class Replays:
             if isinstance(error, ProcessEndedError) and error.status and self.started == 1:
                 raise  # the run's own process has failed after its last decision
             raise audit.ReplayFailedError(self._why(error)) from error
+        self._exchange.reclaim(everything=True)  # another process: nothing of the one before is mapped
         if lookback != self.lookback:
             raise audit.ReplayFailedError(f"lookback() returned {self.lookback}, and in a replay {lookback}")
 

@@ -18,6 +18,7 @@ import contract
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
+_RETIRED = 64  # chunks whose memory can still be reclaimed; a strategy that keeps more pays for them itself
 MAX_ENTRIES = 4096  # of `out` that one look takes in; more is the strategy's own loss
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -41,6 +42,7 @@ class Exchange:
     def __init__(self, inside: Path, outside: Path) -> None:
         self._in = inside
         self._out = os.open(outside, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self._retired: dict[int, int] = {}  # chunk -> descriptor of its arrays, whose name is gone
 
     def publish(self, name: str, parts: Iterable[ReadableBuffer]) -> None:
         """Write the parts to `in/name`; the name appears when all bytes are there."""
@@ -55,6 +57,34 @@ class Exchange:
     def withdraw(self, name: str) -> None:
         """Remove `in/name` if it is there."""
         (self._in / name).unlink(missing_ok=True)
+
+    def retire(self, index: int) -> None:
+        """Take a chunk away. Who has it mapped keeps it, and so does gVisor for long after: see `reclaim`."""
+        self.withdraw(contract.chunk_header(index))
+        path = self._in / contract.chunk_data(index)
+        self._retired[index] = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        path.unlink()
+        if len(self._retired) > _RETIRED:
+            os.close(self._retired.pop(min(self._retired)))
+
+    def reclaim(self, *, everything: bool = False) -> None:
+        """Empty the arrays that the strategy's process has given back; all of them once it is another process.
+
+        Who gives back what it still reads, ends itself by SIGBUS.
+        """
+        for index in tuple(self._retired):
+            name = contract.released(index)
+            if everything or self._there(name):
+                os.ftruncate(self._retired[index], 0)
+                os.close(self._retired.pop(index))
+                self.discard(name)
+
+    def _there(self, name: str) -> bool:
+        try:
+            os.stat(name, dir_fd=self._out, follow_symlinks=False)
+        except OSError:
+            return False
+        return True
 
     def take(self, name: str, limit: int) -> bytes | None:
         """Return the bytes of `out/name`, None when there is no such name.

@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ import time
 from array import array
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -169,7 +170,7 @@ def test_two_runs_at_once_fetch_a_month_once(tmp_path: Path, market: Market) -> 
         assert market.store.gets == 4
 
 
-@pytest.mark.parametrize("harm", ["flip", "truncate", "empty", "swap", "header", "fifo"])
+@pytest.mark.parametrize("harm", ["flip", "truncate", "empty", "swap", "header", "fifo", "link"])
 def test_a_harmed_file_is_read_from_s3_and_found_at_the_next_use(tmp_path: Path, market: Market, harm: str) -> None:
     with running(tmp_path / "cache", market.store) as daemon:
         near = daemon.near()
@@ -189,6 +190,9 @@ def damage(path: Path, other: Path, how: str) -> None:
     path.unlink()
     if how == "fifo":
         os.mkfifo(path)
+        return
+    if how == "link":
+        path.symlink_to(other)
         return
     if how == "flip":
         body[len(body) // 2] ^= 1
@@ -305,6 +309,65 @@ def test_a_damaged_object_is_the_sidecars_to_name(tmp_path: Path, market: Market
     assert daemon.counts.corrupt == 1
 
 
+def test_what_is_harmed_in_the_cache_and_gone_from_s3_fails_with_its_name(tmp_path: Path, market: Market) -> None:
+    class Gone(Watched):
+        gone = False
+
+        def get(self, key: str, version: str | None = None) -> bytes:
+            if self.gone and key.startswith("crypto-1m/BTC/2021/01"):
+                raise KeyError(key)
+            return super().get(key, version)
+
+    market.store = gone = Gone(market.store.root)
+    with running(tmp_path / "cache", gone) as daemon:
+        near = daemon.near()
+        assert market.reads_right(near)
+        gone.gone = True
+        assert market.reads_right(near)  # the cache has it
+        for path in daemon.decoded():
+            damage(path, path, "flip")
+        with pytest.raises(DataError, match="BTC 2021-01") as caught:
+            market.read(near)
+        assert caught.value.key == "crypto-1m/BTC/2021/01.parquet"
+
+
+def test_a_bar_off_the_grid_is_not_laid_down_and_named_by_the_sidecar(tmp_path: Path) -> None:
+    root, one = tmp_path / "market", month("2021-01", 1)
+    columns = {**one.columns, "ts": array("q", [ts + 1 for ts in one.columns["ts"]])}
+    off = Month(columns, one.price_scale, one.volume_scale)
+    snapshot = publish.publish(FolderStore(root), DATASET, None, {"BTC": Change({"2021-01": off})}).snapshot
+    with running(tmp_path / "cache", FolderStore(root)) as daemon, pytest.raises(DataError, match=r"BTC 2021-01.*grid"):
+        reader.read_block(snapshot.store, snapshot, ["BTC"], ["close"], FIRST, FIRST, near=daemon.near())
+    assert (daemon.counts.corrupt, daemon.decoded()) == (1, [])
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{", b"HTTP/1.1 200 OK\r\n"])
+def test_a_daemon_that_hangs_is_waited_for_once(
+    tmp_path: Path, market: Market, said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sidecar.near._MARGIN_S", 0.1)
+    monkeypatch.setattr("sidecar.near._WAIT_MS", 100)
+    held = []
+
+    def answer(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                held.append(connection)  # and never another byte
+                connection.sendall(said)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer, args=(listener,))
+        thread.start()
+        near = NodeCache(f"http://127.0.0.1:{listener.getsockname()[1]}", tmp_path)
+        for _ in range(2):
+            assert market.reads_right(near)
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    assert len(held) == 1
+    held[0].close()
+
+
 def test_another_months_object_never_enters_under_a_digest_that_is_not_its_own(tmp_path: Path, market: Market) -> None:
     class Swapped(Watched):
         def get(self, key: str, version: str | None = None) -> bytes:
@@ -366,9 +429,11 @@ def test_a_really_full_disk_is_survived(tmp_path: Path, market: Market) -> None:
             assert daemon.told()["evicted"] > 0
             for path in daemon.decoded():
                 gridded.check(path, path.name)
+        damage(path, path, "flip")
         subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
         with running(folder, market.store, quota=None) as daemon:
             assert market.reads_right(daemon.near())
+            assert daemon.told()["corrupt"] == 1  # it cannot go, and is not given to anybody
     finally:
         subprocess.run(["umount", folder], check=True)
 

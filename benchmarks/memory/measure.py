@@ -1,0 +1,46 @@
+"""Whether memory grows with a run's length: 500 symbols, one and five years of distinct minute bars, in the pod."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import date
+
+from benchmarks.memory import market
+from benchmarks.memory.attempt import Took, run
+from benchmarks.row import Row
+from benchmarks.sandbox.machine import machine
+
+REACH = 1.1
+LASTS = {1: date(2015, 12, 31), 5: market.LAST}  # years -> the last day
+
+
+def rows() -> list[Row]:
+    """Run both, the short one first."""
+    _, snapshot = market.load()
+    with machine() as here:
+        seen = {years: run(here, f"years-{years}", snapshot, last) for years, last in LASTS.items()}
+    for years, took in seen.items():
+        print(f"  {years} year(s): {_words(took)}", file=sys.stderr)
+    ours, limit = seen[5].peak, seen[1].peak
+    return [
+        Row(
+            measure=f"peak memory of sidecar, strategy and volumes, {len(market.SYMBOLS)} symbols x 5 years of minutes",
+            unit="B",
+            ours=ours,
+            ours_cpu=seen[5].cpu,
+            peer=None,
+            peer_name=None,
+            limit=limit,
+            limit_name="x 1 year",
+            ratio_to_peer=None,
+            ratio_to_limit=ours / limit,
+            reach=f"<= {REACH:g} times",
+            ok=ours / limit <= REACH,
+        )
+    ]
+
+
+def _words(took: Took) -> str:
+    mib = {name: round(getattr(took, name) / 2**20) for name in ("peak", "sidecar", "strategy")}
+    return f"{took.cells / 1e6:.0f} M bars, {took.wall:.0f} s, {took.cpu:.0f} s CPU, MiB {json.dumps(mib)}"
