@@ -15,7 +15,7 @@ from sidecar.keepers import Kept, bar_time, keeper
 from tapedeck import engine
 from tapedeck.engine import fills
 from tapedeck.engine.margin import MarginCall
-from tapedeck.engine.settings import LimitError, PriceError
+from tapedeck.engine.settings import LimitError, PriceError, SizeError
 from tapedeck.market.actions import Dividend, Split
 from tapedeck.market.block import Block
 
@@ -59,7 +59,7 @@ class Books:
         try:
             decisions, done = self._keeper.book(own, sealed)
             fills.check_count(len(done.fills) + sum(map(len, self._fills)))
-        except (PriceError, LimitError) as error:
+        except (PriceError, SizeError, LimitError) as error:
             raise RunError(error.failure_kind, str(error)) from error
         for part in decisions:
             self._decisions.update(part)

@@ -6,7 +6,7 @@ import pytest
 import contract
 from sandbox.complaint import from_exception
 from sidecar.failures import from_exit, read_claim
-from tapedeck.engine.settings import EngineError, LimitError, PriceError
+from tapedeck.engine.settings import EngineError, LimitError, PriceError, SizeError
 
 HONEST: dict[str, Any] = {
     "kind": "CODE",
@@ -28,6 +28,7 @@ def test_a_claim_may_say_whose_fault_it_was(kind: str) -> None:
     ("error", "kind"),
     [
         (PriceError("0"), "DATA"),
+        (SizeError("0"), "CODE"),
         (LimitError("many"), "LIMIT"),
         (EngineError("x"), "CODE"),
         (MemoryError(), "OUT_OF_MEMORY"),

@@ -66,8 +66,8 @@ class Passed:
 def passed(state: EngineState, block: Block, targets: Array) -> Passed | None:
     """Carry the books over a block, as `core.by_books` does; None, and nothing changed, where that has to be asked.
 
-    That is: for settings that kernel.c does not know, where it was not built, and for an infinite target or a trade at
-    a price of zero or below, which `by_books` names. The block's shape has been checked.
+    That is: for settings that kernel.c does not know, where it was not built, and for an infinite target or a trade
+    that cannot be, which `by_books` names. The block's shape has been checked.
     """
     library = compiled.library() if knows(state.settings) else None
     if library is None:

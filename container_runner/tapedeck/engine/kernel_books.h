@@ -81,6 +81,8 @@ static double whole_lots(const Pass *p, double quantity) {
     if (p->lot == 1.0)
         return trunc(quantity) + 0.0;
     double lots = quantity / p->lot, whole = rint(lots);
+    if (!isfinite(lots))
+        return quantity;
     return (fabs(lots - whole) <= ROUNDING ? whole + 0.0 : trunc(lots) + 0.0) * p->lot;
 }
 
@@ -140,12 +142,13 @@ static double charge(Pass *p, int64_t i, double fee) {
 
 static void trade(Work *w, int64_t row, int64_t i, double quantity, double reference) {
     Pass *p = w->p;
-    Fill *fill = reference > 0.0 ? new_fill(p) : NULL;
+    double price = priced(p, quantity, reference), value = fabs(quantity) * price;
+    int fits = reference > 0.0 && value < INFINITY;
+    Fill *fill = fits ? new_fill(p) : NULL;
     if (!fill) {
-        p->error = reference > 0.0 ? p->filled == p->most ? TOO_MANY : NO_MEMORY : TO_BE_NAMED;
+        p->error = !fits ? TO_BE_NAMED : p->filled == p->most ? TOO_MANY : NO_MEMORY;
         return;
     }
-    double price = priced(p, quantity, reference), value = fabs(quantity) * price;
     double commission = charge(p, i, value * p->rate + fabs(quantity) * p->per_share);
     double flow = quantity < 0.0 ? value - commission : -(value + commission);
     double realised = realise(p, i, quantity, flow);

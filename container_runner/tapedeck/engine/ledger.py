@@ -21,7 +21,7 @@ from tapedeck.engine.carry import BorrowFee, Interest
 from tapedeck.engine.costs import UNFILLED
 from tapedeck.engine.liquidity import Halts, Lots, VolumeCap
 from tapedeck.engine.margin import Margin, MarginCall
-from tapedeck.engine.settings import EngineSettings, PriceError
+from tapedeck.engine.settings import EngineSettings, PriceError, SizeError
 
 NONE = math.nan
 DUST = 1e-9  # of the starting cash: less is no money to buy with
@@ -42,6 +42,10 @@ class Buy(NamedTuple):
     column: int
     quantity: float
     price: float
+
+
+def _at(when: When) -> str:
+    return f"at bar {_EPOCH + timedelta(microseconds=when.ts):%Y-%m-%d %H:%M} UTC"
 
 
 class Ledger:
@@ -176,17 +180,18 @@ class Ledger:
         """Book a fill of `quantity` shares, negative for a sale, at `reference`, with slippage if it is `taking`.
 
         `accrued`: the commission of the order so far, before its minimum; return it with this fill's, where it matters.
-        Raises `PriceError`, naming bar and symbol, and `LimitError` for more fills than a run may have.
+        Raises `PriceError` and `SizeError`, naming bar and symbol, and `LimitError` for more fills than a run may have.
         """
         if len(self.rows) >= fills.MOST:
             fills.check_count(len(self.rows) + 1)
         if reference <= 0:
-            time = f"{_EPOCH + timedelta(microseconds=when.ts):%Y-%m-%d %H:%M}"
-            raise PriceError(f"{self.symbols[i]} has the price {reference:g} at bar {time} UTC: nothing trades at that")
+            raise PriceError(f"{self.symbols[i]} has the price {reference:g} {_at(when)}: nothing trades at that")
         volume = self._volumes[i] if self._volumes else 0.0
         price = self.slippage.price(reference, quantity, volume) if taking else reference
         shares = abs(quantity)
         value = shares * price
+        if not value < math.inf:
+            raise SizeError(f"an order for {quantity:g} shares of {self.symbols[i]} {_at(when)} is too large")
         fee = self.commission.accrues(shares, value)
         commission = self.commission.due(fee, accrued) if self.commission.minimum else fee
         flow = value - commission if quantity < 0 else -(value + commission)

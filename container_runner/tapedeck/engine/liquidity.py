@@ -24,6 +24,8 @@ class Lots:
         if self.shares == 1.0:
             return float(math.trunc(quantity))
         lots = quantity / self.shares
+        if not math.isfinite(lots):
+            return quantity
         whole = round(lots)
         return (whole if abs(lots - whole) <= _ROUNDING else math.trunc(lots)) * self.shares
 

@@ -27,6 +27,10 @@ class PriceError(EngineError):
     failure_kind = "DATA"
 
 
+class SizeError(EngineError):
+    """An order whose value is no number any more."""
+
+
 class LimitError(EngineError):
     """More than a run may have; the message names the limit."""
 
