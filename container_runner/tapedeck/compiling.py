@@ -63,6 +63,10 @@ class Compiled:
             last = row + 1 if broker.orders or row == due[ahead] else due[ahead]
             try:
                 row = drive(self._memory, chunk, account, row, last)
+            except Exception as error:
+                if self.seconds is not None:
+                    error.add_note("raised in compiled code: without @jit the error names its line")
+                raise
             finally:
                 view.row = int(account.row[0])
             if account.counts[0]:

@@ -121,6 +121,30 @@ play(Cuts(), 1, [])
     assert said in ran.stderr, ran.stderr
 
 
+def test_an_error_in_compiled_code_names_the_bar_and_says_how_to_see_the_line(tmp_path: Path) -> None:
+    code = """
+import numpy as np
+from tapedeck import Strategy, jit
+from tests.unit.dice import play
+
+class Beyond(Strategy):
+    def __init__(self):
+        self.kept, self.seen = np.zeros(3), 0
+
+    @jit
+    def on_bar(self, bar, book):
+        self.kept[self.seen] = 1.0
+        self.seen += 1
+
+play(Beyond(), 1, [])
+"""
+    path = tmp_path / "beyond.py"
+    path.write_text(code)
+    ran = in_the_strategys_environment(str(path))
+    assert "IndexError: index is out of bounds" in ran.stderr
+    assert "without @jit the error names its line\nin on_bar(bar, book) at the bar 1970-01-01 00:03 UTC" in ran.stderr
+
+
 def test_the_documentations_strategy_runs() -> None:
     page = (ROOT / "docs" / "reference" / "compiled.md").read_text()
     found: dict[str, Any] = {}
