@@ -141,7 +141,7 @@ def one_symbol(seed: int, gaps: bool) -> Block:
     if gaps:
         close[random.random(600) < 0.2] = np.nan
         close[:7] = np.nan
-        opened[np.isnan(close)] = np.nan
+        opened[np.isnan(close) & (random.random(600) < 0.7)] = np.nan  # some state an open without a trade
     session = np.repeat(np.arange(100, dtype=np.int32) + 18_000, 6)
     fields = {"open": opened[:, None], "close": close[:, None]}
     return Block(("A",), np.arange(600, dtype=np.int64) * 60_000_000, session, fields)
@@ -152,7 +152,8 @@ def one_symbol(seed: int, gaps: bool) -> Block:
 @pytest.mark.parametrize(
     "more",
     [{}, {"size_at": "fill"}, {"fractional": False}, {"leverage": 2.0}, {"size_at": "fill", "leverage": 1.5},
-     {"accounts": "sleeves"}, {"commission_bps": 0.0, "slippage_bps": 0.0}, {"cash": 300.0, "fractional": False}],
+     {"accounts": "sleeves"}, {"leverage": 30.0}, {"commission_bps": 0.0, "slippage_bps": 0.0},
+     {"cash": 300.0, "fractional": False}],
     ids=str,
 )  # fmt: skip
 def test_the_pass_without_records_comes_to_what_the_engine_comes_to(more: dict[str, Any], gaps: bool) -> None:
@@ -165,6 +166,7 @@ def test_the_pass_without_records_comes_to_what_the_engine_comes_to(more: dict[s
         weights[random.random(600) < 0.7] = np.nan
         if seed % 3 == 0:
             weights = np.nan_to_num(weights)
+        weights *= settings.leverage  # far enough to be ruined by
         for decided in (weights, weights > 0):
             equity, full = np.empty(100), engine.start(("A",), settings, [], [])
             step = engine.step(full, block, decided.astype(np.float64))
