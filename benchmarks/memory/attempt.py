@@ -62,9 +62,9 @@ class Took:
     event: dict[str, Any]
 
 
-def run(here: Machine, name: str, snapshot: Snapshot, last: date) -> Took:
-    """Run all symbols from the market's first day to `last`."""
-    manifest = _manifest(snapshot, last)
+def run(here: Machine, name: str, snapshot: Snapshot, span: tuple[date, date]) -> Took:
+    """Run all symbols from one day to another."""
+    manifest = _manifest(snapshot, *span)
     pod = StrategyPod(here, name, "")
     (pod.folder / "exchange-in" / "run.json").unlink()  # the sidecar's to write
     buckets = {"runs": market.FOLDER / "runs", "market": Path(snapshot.store.root)}  # type: ignore[attr-defined]  # a FolderStore
@@ -126,9 +126,9 @@ def _memory(group: Group) -> int:
     return sum(int(held.get(kind, 0)) for kind in _KINDS[group._version])
 
 
-def _manifest(snapshot: Snapshot, last: date) -> contract.RunManifest:
+def _manifest(snapshot: Snapshot, first: date, last: date) -> contract.RunManifest:
     limits = policy.load()
-    span = market.FIRST, last, len(market.SYMBOLS), 1, "weights", limits.chunk_bytes("weights", 1)
+    span = first, last, len(market.SYMBOLS), 1, "weights", limits.chunk_bytes("weights", 1)
     planned = chunks.plan(calendars.get(snapshot.calendar), snapshot.bar, *span)
     digest = hashlib.sha256(STRATEGY.encode()).hexdigest()
     run: dict[str, Any] = {
@@ -143,7 +143,7 @@ def _manifest(snapshot: Snapshot, last: date) -> contract.RunManifest:
         "calendar": snapshot.calendar,
         "bar": snapshot.bar,
         "symbols": market.SYMBOLS,
-        "start": market.FIRST.isoformat(),
+        "start": first.isoformat(),
         "end": last.isoformat(),
         "adjust": "split",
         "chunks": [(a.isoformat(), b.isoformat()) for a, b in planned],

@@ -21,7 +21,6 @@ from tapedeck.market import gridded, years
 from tapedeck.market.errors import EncodingError
 from tapedeck.market.gridded import FIELDS
 from tapedeck.market.leaf import Leaf, MonthRef
-from tapedeck.market.wanted import wanted as of_leaf
 
 DIGEST = "ab" * 32
 YEAR = ["equities-1m", "BRK.B", [["2004-01", "v1", DIGEST], ["2004-03", None, DIGEST]], None]
@@ -48,9 +47,8 @@ def test_an_ask_names_months_by_key_version_and_digest() -> None:
 def test_the_sidecar_and_the_daemon_come_to_the_same_name() -> None:
     [asked] = parse_bring(body()).years
     day = date(2004, 1, 2)
-    refs = {month: MonthRef(DIGEST, 1, 2, 0, day, day) for month in ("2004-01", "2004-03")}
-    wanted = tuple(of_leaf("equities-1m", Leaf("BRK.B", refs), refs))
-    assert years.Year("equities-1m", "BRK.B", wanted).name == asked.name
+    leaf = Leaf("BRK.B", {month: MonthRef(DIGEST, 1, 2, 0, day, day) for month in ("2004-01", "2004-03")})
+    assert years.Year("equities-1m", leaf, tuple(leaf.months)).name == asked.name
     others = [
         ["crypto-1m", *YEAR[1:]],
         ["equities-1h", *YEAR[1:]],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from tapedeck.market.errors import DatasetNameError
@@ -32,6 +33,7 @@ class Dataset:
     venue: str | None
 
 
+@lru_cache(maxsize=64)  # asked for each symbol
 def parse_dataset(name: str) -> Dataset:
     """Return what a dataset's name says. Raises DatasetNameError."""
     m = _DATASET.fullmatch(name)

@@ -57,7 +57,7 @@ def read_block(  # noqa: PLR0917 -- runner and tests agreed on this order
         year
         for symbol in column
         for year in years.wanted(snapshot.dataset, leaves[symbol], *(within or (first, last)))
-        if year.parts(first, last)
+        if year.touches(first, last)
     ]
     there = near.ask(asked) if near and asked else [False] * len(asked)
     apart = [want for year, found in zip(asked, there, strict=True) if not found for want in year.parts(first, last)]
@@ -65,9 +65,10 @@ def read_block(  # noqa: PLR0917 -- runner and tests agreed on this order
     filling = Filling(block)
     with closing(take(apart)) as read:
         for year, found in zip(asked, there, strict=True):
-            at, parts = column[year.symbol], year.parts(first, last)
+            at = column[year.symbol]
             if found and near and _copied(near, year, filling, at, year.place(first, last)):
                 continue
+            parts = year.parts(first, last)
             left = len(parts)
             for piece in take(parts) if found else read:
                 if not filling.take(at, piece.month):

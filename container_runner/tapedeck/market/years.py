@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property, lru_cache
+from itertools import groupby
 from typing import Protocol
 
 import numpy as np
@@ -26,27 +27,40 @@ class Year:
     """Months of one symbol and one year, ascending."""
 
     dataset: str
-    symbol: str
-    months: tuple[Wanted, ...]
+    leaf: Leaf
+    names: tuple[str, ...]  # of the months
+
+    @property
+    def symbol(self) -> str:
+        """The symbol."""
+        return self.leaf.symbol
+
+    @cached_property
+    def months(self) -> tuple[Wanted, ...]:
+        """What to ask for; a hit does without."""
+        return tuple(of_leaf(self.dataset, self.leaf, self.names))
 
     @cached_property
     def name(self) -> str:
         """The digest of what the months say and of the calendar's grid: nothing else decides the file's content."""
-        return name(self.dataset, [(want.name, want.ref.digest) for want in self.months])
+        return name(self.dataset, [(month, self.leaf.months[month].digest) for month in self.names])
 
     @property
     def bars(self) -> int:
         """How many bars the grid has in these months."""
-        first, last = span(self.dataset, [want.name for want in self.months])
-        return count(self.dataset, first, last)
+        return count(self.dataset, *span(self.dataset, self.names))
+
+    def touches(self, first: date, last: date) -> bool:
+        """Say whether a month has sessions from `first` to `last`."""
+        return any(_within(self.leaf, month, first, last) for month in self.names)
 
     def parts(self, first: date, last: date) -> list[Wanted]:
         """Return the months that have sessions from `first` to `last`."""
-        return [want for want in self.months if want.ref.first <= last and want.ref.last >= first]
+        return [want for want in self.months if _within(self.leaf, want.name, first, last)]
 
     def place(self, first: date, last: date) -> tuple[int, int, int]:
         """Return which of its bars lie in the sessions from `first` to `last`: begin, number, and the row there."""
-        begin, end = span(self.dataset, [want.name for want in self.months])
+        begin, end = span(self.dataset, self.names)
         low, high = max(begin, first), min(end, last)
         before = timedelta(days=1)
         skipped, row = count(self.dataset, begin, low - before), count(self.dataset, first, low - before)
@@ -70,11 +84,13 @@ class Near(Protocol):
 
 def wanted(dataset: str, leaf: Leaf, first: date, last: date) -> list[Year]:
     """Return the years of a leaf that have sessions from `first` to `last`, with the months that have any."""
-    names = [month for month, ref in leaf.months.items() if ref.first <= last and ref.last >= first]
-    by: dict[str, list[Wanted]] = {}
-    for want in of_leaf(dataset, leaf, names):
-        by.setdefault(want.name[:4], []).append(want)
-    return [Year(dataset, leaf.symbol, tuple(found)) for found in by.values()]
+    names = sorted(month for month in leaf.months if _within(leaf, month, first, last))
+    return [Year(dataset, leaf, tuple(found)) for _, found in groupby(names, lambda month: month[:4])]
+
+
+def _within(leaf: Leaf, month: str, first: date, last: date) -> bool:
+    ref = leaf.months[month]
+    return ref.first <= last and ref.last >= first
 
 
 def name(dataset: str, held: Sequence[tuple[str, str]]) -> str:
@@ -87,10 +103,15 @@ def name(dataset: str, held: Sequence[tuple[str, str]]) -> str:
 
 def span(dataset: str, names: Sequence[str]) -> tuple[date, date]:
     """Return the first and the last day of months, ascending, as far as the calendar knows."""
+    return _span(dataset, names[0], names[-1])
+
+
+@lru_cache(maxsize=1024)  # the same for all symbols
+def _span(dataset: str, first: str, last: str) -> tuple[date, date]:
     calendar = calendars.get(layout.parse_dataset(dataset).calendar)
-    year, month = int(names[-1][:4]), int(names[-1][5:])
+    year, month = int(last[:4]), int(last[5:])
     after = date(year + month // 12, month % 12 + 1, 1)
-    return max(date.fromisoformat(f"{names[0]}-01"), calendar.first), min(after - timedelta(days=1), calendar.last)
+    return max(date.fromisoformat(f"{first}-01"), calendar.first), min(after - timedelta(days=1), calendar.last)
 
 
 @lru_cache(maxsize=4096)  # the same for all symbols
