@@ -32,7 +32,7 @@ COSTLY = st.builds(
     commission_bps=st.sampled_from([0.0, 5.0, 900.0]),
     leverage=st.sampled_from([1.0, 1.3, 4.0]),
 )
-ORDERS = ("C", "F", "row slice", "reversed")
+ORDERS = ("C", "F", "row slice", "reversed", "unaligned")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -48,6 +48,8 @@ def laid_out(array: Any, order: str) -> Any:
         return padded[3 : 3 + len(array)]
     if order == "reversed":
         return np.ascontiguousarray(array[::-1, ::-1])[::-1, ::-1]
+    if order == "unaligned":  # so that a copy has to be made, which has to live as long as the pass
+        return np.frombuffer(b"x" + array.tobytes(), offset=1, dtype=np.float64).reshape(array.shape)
     return np.array(array, order=order)  # type: ignore[call-overload]
 
 
@@ -198,3 +200,9 @@ def test_more_fills_than_a_run_may_have_are_refused(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(fills, "MOST", 38)
     with pytest.raises(EngineError, match="more than 38 fills"):
         step(start(bars.symbols, FREE, [], []), bars, targets)
+
+
+def test_a_block_whose_times_do_not_fit_is_refused() -> None:
+    bars = block([10.0, 10.0, 11.0])
+    with pytest.raises(EngineError, match="2 sessions for 3 bars"):
+        step(start(bars.symbols, FREE, [], []), replace(bars, session=bars.session[:2]), np.zeros((3, 1)))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 from ctypes import POINTER, c_double, c_int32, c_int64, c_void_p
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,9 @@ _TO_BE_NAMED, _NO_MEMORY, _TOO_MANY = 1, 2, 3
 
 def knows(settings: EngineSettings) -> bool:
     """Return whether the compiled pass keeps books by these settings."""
-    return all(field.name in KNOWN or getattr(settings, field.name) == field.default for field in fields(settings))
+    return all(
+        field.name in KNOWN or getattr(settings, field.name) == field.default for field in dataclasses.fields(settings)
+    )
 
 
 class _Table(ctypes.Structure):
@@ -75,7 +78,8 @@ def passed(state: EngineState, block: Block, targets: Array) -> Passed | None:
     kept = {name: getattr(state, name).copy() for name in _STATE}
     values = np.zeros((3, len(block.ts)))
     due = plan.due(state, block)
-    tables = {"open": block.fields["open"], "close": block.fields["close"], "targets": targets}
+    fields = {"open": block.fields["open"], "close": block.fields["close"], "targets": targets}
+    tables = {name: _strided(table) for name, table in fields.items()}
     arrays = {
         "ts": np.ascontiguousarray(block.ts, np.int64),
         "session": np.ascontiguousarray(block.session, np.int32),
@@ -85,7 +89,7 @@ def passed(state: EngineState, block: Block, targets: Array) -> Passed | None:
     }
     if state.settings.rebalance != "change":
         arrays["rhythm"] = plan.rhythm(state, block).astype(np.uint8)
-    call = _call(state, len(block.ts), len(arrays["due"]), arrays, {name: _strided(a) for name, a in tables.items()})
+    call = _call(state, len(block.ts), len(arrays["due"]), arrays, tables)
     _functions(library).kernel_pass(call)
     try:
         if call.error == _NO_MEMORY:

@@ -47,6 +47,8 @@ def check(state: EngineState, block: Block, targets: Array) -> None:
     for name, shape in shapes.items():
         if shape != expected:
             raise EngineError(f"{name} have shape {shape}, expected {expected}: bars x symbols")
+    if len(block.session) != len(block.ts):
+        raise EngineError(f"the block has {len(block.session)} sessions for {len(block.ts)} bars")
     if len(block.session) and (block.session[0] < state.session or (np.diff(block.session) < 0).any()):
         raise EngineError("sessions go back in time")
 

@@ -85,6 +85,8 @@ class EngineState:
             values = np.frombuffer(body, "<f8", sum(lengths), at).astype(np.float64)
             if at + values.nbytes != len(body):
                 raise EngineError("the engine's state has bytes left over")
+            if len(actions) and not 0 <= actions["symbol"].min() <= actions["symbol"].max() < len(symbols):
+                raise EngineError("the engine's state has actions of unknown symbols")
         except (struct.error, KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
             raise EngineError(f"this is no engine state: {error}") from error
         arrays: dict[str, Any] = dict(zip(_ARRAYS, np.split(values, np.cumsum(lengths)[:-1]), strict=True))
