@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import date
 from functools import partial
+from itertools import groupby
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from tapedeck.market import months, years
 from tapedeck.market.actions import Dividend
 from tapedeck.market.block import Block
 from tapedeck.market.calendar import Grid
-from tapedeck.market.encoding import COLUMNS
+from tapedeck.market.encoding import COLUMNS, Month
 from tapedeck.market.errors import DataError
 from tapedeck.market.fetch import Piece
 from tapedeck.market.filling import Filling
@@ -69,15 +70,35 @@ def read_block(  # noqa: PLR0917 -- runner and tests agreed on this order
             if found and near and _copied(near, year, filling, at, year.place(first, last)):
                 continue
             parts = year.parts(first, last)
-            left = len(parts)
-            for piece in take(parts) if found else read:
+            for piece in _joined(_first(take(parts) if found else read, len(parts))):
                 if not filling.take(at, piece.month):
                     raise _off_the_grid(snapshot.calendar, grid, piece)
-                left -= len(piece.wants)
-                if not left:
-                    break
     filling.finish()
     return block
+
+
+def _first(pieces: Iterable[Piece], months: int) -> Iterator[Piece]:
+    """Yield the pieces of so many months."""
+    for piece in pieces:
+        yield piece
+        months -= len(piece.wants)
+        if not months:
+            return
+
+
+def _joined(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Yield a symbol's pieces of one scale as one: a step less for each, in which threads would change over."""
+    for _, group in groupby(pieces, lambda piece: (piece.month.price_scale, piece.month.volume_scale)):
+        some = list(group)
+        if len(some) == 1:
+            yield some[0]
+            continue
+        columns = {
+            name: np.concatenate([np.asarray(piece.month.columns[name]) for piece in some]).data
+            for name in some[0].month.columns
+        }
+        month = Month(columns, some[0].month.price_scale, some[0].month.volume_scale)
+        yield Piece([want for piece in some for want in piece.wants], month)
 
 
 def _cut(first: date, last: date, want: Wanted) -> bool:
