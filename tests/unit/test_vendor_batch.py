@@ -70,7 +70,7 @@ def rows(draw: st.DrawFn, strange: int) -> str:
     return ",".join([name, time, *prices, volume, note])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=50)
 @given(
     st.sampled_from([0, 2, 30]).flatmap(lambda strange: st.lists(rows(strange), max_size=15)),
     st.sampled_from(["\n", "\r\n", "\n\n", "\r"]),
@@ -85,7 +85,7 @@ def test_a_plain_table(lines: list[str], end: str, last: bool, block: int, bad_r
     both(MINUTE, text.encode(), bad_rows, block)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=50)
 @given(
     st.lists(
         st.tuples(
@@ -96,6 +96,7 @@ def test_a_plain_table(lines: list[str], end: str, last: bool, block: int, bad_r
         max_size=10,
     )
 )
+@example([("BACpE", 10**6, "1.5"), ("AAPL", 0, "1.5"), ("AAPL", 0, "1.5"), ("BACpE", 0, "1.5"), ("BACpE", 0, "1.5")])
 def test_polygons_minutes(found: list[tuple[str, int, str]]) -> None:
     lines = [
         f"{name},10,{at},{at},{at},{at},{1744810200000000000 + minute * 60 * 10**9},1\n" for name, minute, at in found
@@ -103,7 +104,7 @@ def test_polygons_minutes(found: list[tuple[str, int, str]]) -> None:
     both(MINUTE, (POLYGON + "".join(lines)).encode())
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=50)
 @given(
     st.lists(
         st.tuples(

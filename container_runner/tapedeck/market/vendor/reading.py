@@ -125,7 +125,7 @@ class Reading:
         """Sort and check each symbol's bars as a whole; a drop that says nothing is a problem."""
         if self._spill:
             self._spill_all()
-        for symbol in list(self.series):
+        for symbol in sorted(self.series):
             self._close(symbol)
         if not (self.series or self.actions or self.names or self.universes or self.problems.count):
             self.problems.add("", None, "empty", f"no bar of {self.dataset.name}'s calendar is in it")
