@@ -48,24 +48,25 @@ def rows() -> list[Row]:
         os.environ["BENCH_S3_PORT"] = str(port)
         stored = call(SIDECAR, "fill")
         call(python, "peer_arcticdb", "size")
-        out = [size(stored, decimals) for decimals in BYTES]
+        arctic = call(SIDECAR, "weigh")
+        out = [size(stored, arctic, decimals) for decimals in BYTES]
         seen = {layout: measure(python, layout) for layout in REACH}
     return out + [row for layout in REACH for row in reads(layout, seen)]
 
 
-def size(stored: Measured, decimals: str) -> Row:
+def size(stored: Measured, arctic: Measured, decimals: str) -> Row:
     """Return what a row of bars takes in the bucket."""
-    ours, zstd = stored[decimals]["months"], stored[decimals]["zstd"]
+    ours, zstd, theirs = stored[decimals]["months"], stored[decimals]["zstd"], arctic[decimals]["bytes"]
     return Row(
         measure=f"market data in S3, bytes a row at {decimals} decimals",
         unit="B",
         ours=ours,
         ours_cpu=None,
-        peer=zstd,
-        peer_name="float64 in zstd",
+        peer=theirs,
+        peer_name=f"{PEERS['arcticdb']} (float64 as Parquet in zstd: {zstd:.3g} B)",
         limit=FLOOR_BYTES[decimals],
         limit_name="prices as offsets",
-        ratio_to_peer=zstd / ours,
+        ratio_to_peer=theirs / ours,
         ratio_to_limit=ours / FLOOR_BYTES[decimals],
         reach=f"<= {BYTES[decimals]:g} B",
         ok=ours <= BYTES[decimals],

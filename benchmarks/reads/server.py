@@ -47,7 +47,7 @@ def serving(python: Path) -> Iterator[int]:
             cwd=data,
         )
         try:
-            _await(server, s3)
+            _await(server, s3, master)
             yield s3
         finally:
             server.terminate()
@@ -62,17 +62,27 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _await(server: subprocess.Popen[bytes], port: int) -> None:
+def _await(server: subprocess.Popen[bytes], s3: int, master: int) -> None:
+    """Wait until S3 answers and the master knows where the volumes are: before that, objects are internal errors."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            with urlopen(f"http://127.0.0.1:{port}/", timeout=2):
+            with urlopen(f"http://127.0.0.1:{master}/dir/status", timeout=2) as answer:
+                known = json.load(answer)["Topology"].get("DataCenters")
+            if known and _answers(s3):
                 return
-        except HTTPError:  # it answers: not to strangers
-            return
-        except (URLError, OSError):
-            time.sleep(0.2)
+        except (HTTPError, URLError, OSError, ValueError, KeyError):
+            pass
+        time.sleep(0.2)
     raise SystemExit(f"the S3 server did not start: see {FOLDER / 'server.log'}")
+
+
+def _answers(s3: int) -> bool:
+    try:
+        with urlopen(f"http://127.0.0.1:{s3}/", timeout=2):
+            return True
+    except HTTPError:  # it answers: not to strangers
+        return True
 
 
 def _ports(count: int) -> list[int]:
