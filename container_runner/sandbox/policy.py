@@ -32,7 +32,8 @@ class Policy:
     strategy: ContainerPolicy
     volumes: dict[str, int]
     process: dict[str, int]
-    environment: dict[str, str]
+    environment: dict[str, str]  # of the strategy, `instructions` included
+    instructions: dict[str, str]  # of both containers
     denied_syscalls: tuple[str, ...]
     logs: dict[str, int]
     source: dict[str, int]
@@ -65,7 +66,8 @@ def load() -> Policy:
         strategy=ContainerPolicy(**pod["strategy"]),
         volumes=raw["volumes"],
         process=raw["process"],
-        environment=raw["environment"],
+        environment=raw["environment"] | raw["instructions"],
+        instructions=raw["instructions"],
         denied_syscalls=tuple(raw["syscalls"]["denied"]),
         logs=raw["logs"],
         source=raw["source"],

@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from tapedeck import instructions
+
 if TYPE_CHECKING:
     from tapedeck.bars import Bars as Bars
     from tapedeck.book import Bar as Bar
@@ -64,6 +66,8 @@ _HOME = {  # public name -> module that defines it
     **dict.fromkeys(_INDICATORS.split(), "indicators"),
 }
 __all__ = [*_HOME]  # noqa: PLE0604 - a list of names, made once
+
+instructions.pin()
 
 
 def __getattr__(name: str) -> object:

@@ -123,6 +123,7 @@ def _sidecar(attempt: Attempt, settings: ClusterSettings, policy: Policy) -> dic
         "AWS_REGION": settings.region,
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": settings.credentials_url,
         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": f"{TOKEN_DIR}/token",
+        **policy.instructions,
     }
     return {
         "name": "sidecar",

@@ -38,6 +38,7 @@ SIDECAR = {
         {"name": "AWS_REGION", "value": "us-east-1"},
         {"name": "AWS_CONTAINER_CREDENTIALS_FULL_URI", "value": "https://internal.example/live/credentials"},
         {"name": "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "value": "/var/run/secrets/tapedeck/token"},
+        *({"name": k, "value": v} for k, v in policy.load().instructions.items()),
     ],
     "resources": {
         "requests": {"cpu": "500m", "memory": "1024Mi"},

@@ -48,6 +48,8 @@ import numpy, pyarrow.parquet, _ssl
 from tapedeck import compiled
 facts["compiled"] = compiled.library() is not None
 facts["sum"] = float(numpy.arange(4.0).sum())
+from numpy._core import _multiarray_umath as built
+facts["instructions"] = [name for name in built.__cpu_dispatch__ if built.__cpu_features__[name]]
 facts["loader"] = type(numpy.__spec__.loader).__name__
 print(json.dumps(facts))
 print("to stderr", file=sys.stderr)
@@ -86,6 +88,10 @@ def test_the_strategys_environment_is_the_policys_and_holds(facts: dict[str, Any
 
 def test_the_strategys_engine_is_the_compiled_one(facts: dict[str, Any]) -> None:
     assert facts["compiled"] is True
+
+
+def test_numpy_uses_no_instructions_that_some_machines_lack(facts: dict[str, Any]) -> None:
+    assert set(facts["instructions"]) <= {"X86_V3"}, "AVX2 at most, whatever this machine has"
 
 
 def test_the_strategy_is_nobody_and_filtered(facts: dict[str, Any]) -> None:
