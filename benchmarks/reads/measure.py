@@ -97,7 +97,7 @@ def reads(layout: str, seen: dict[str, dict[str, list[Measured]]]) -> list[Row]:
         for at, fields in enumerate(FIELDS):
             wall = {who: _median(seen[layout][who], fields, "wall") for who in ("ours", "floor", peer)}
             to_peer, to_floor = wall[peer] / wall["ours"], wall["ours"] / wall["floor"]
-            least = faster[at] if peer == named else 1.0
+            least = faster[at] if peer == named else 0.0
             slower = wall[peer] / wall["floor"] / SEEN[layout, peer][at]
             void = f"; void, the peer was {slower:.2g} times slower than seen" if slower > SLOW else ""
             out.append(
@@ -112,7 +112,8 @@ def reads(layout: str, seen: dict[str, dict[str, list[Measured]]]) -> list[Row]:
                     limit_name="GETs by obstore or decoding in memory, the longer",
                     ratio_to_peer=to_peer,
                     ratio_to_limit=to_floor,
-                    reach=f">= {least:g} times faster than the peer, <= {at_most[at]:g} times the floor{void}",
+                    reach=(f">= {least:g} times faster than the peer, " if least else "")
+                    + f"<= {at_most[at]:g} times the floor{void}",
                     ok=not void and to_peer >= least and to_floor <= at_most[at],
                 )
             )
