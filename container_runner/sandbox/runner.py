@@ -97,6 +97,7 @@ class Host:
                 made = decide(bars)
             decided = as_decisions(made, bars, asked["level"], copy=False)
             self._exchange.decide(chunk, decided[chunk.history :])
+            del chunk, bars, made, decided  # given back before the next one is waited for
 
     def _on_bar(self, instance: strategy.Strategy, asked: contract.Run) -> None:
         # The engine is this level's alone: the others start without it.
