@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from array import array
+from collections import OrderedDict
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -256,6 +257,21 @@ def test_the_last_months_are_read_once(store: FolderStore, monkeypatch: pytest.M
     again = wanted(DATASET.name, at.leaf("AAPL"), ("2020-01", "2020-02", "2020-03"))
     assert [want.name for want, _ in months.load(store, again, cache)] == ["2020-01", "2020-02", "2020-03"]
     assert len(asked) == 3
+
+
+@pytest.mark.parametrize(("before", "after"), [(COLUMNS[1:], ["close"]), (["close"], COLUMNS[1:])])
+def test_a_month_in_memory_may_have_more_fields_than_its_neighbours(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch, before: list[str], after: list[str]
+) -> None:
+    monkeypatch.setattr(months._CACHE, "_limit", 1 << 20)
+    monkeypatch.setattr(months._CACHE, "_held", 0)
+    monkeypatch.setattr(months._CACHE, "_months", OrderedDict())
+    at = put(store, {"AAPL": change(dict.fromkeys(SESSIONS, 100))})
+    reader.read_block(store, at, ["AAPL"], before, SESSIONS[3], SESSIONS[5])  # a part of a month: the rest is kept
+    assert len(months._CACHE._months) == 1
+    block = reader.read_block(store, at, ["AAPL"], after, SESSIONS[0], SESSIONS[-1])
+    for field in after:
+        assert (block.fields[field] == (100 + COLUMNS[1:].index(field)) / 100).all()
 
 
 def test_the_memory_of_months_is_bounded(store: FolderStore) -> None:

@@ -70,7 +70,7 @@ def read_block(  # noqa: PLR0917 -- runner and tests agreed on this order
             if found and near and _copied(near, year, filling, at, year.place(first, last)):
                 continue
             parts = year.parts(first, last)
-            for piece in _joined(_first(take(parts) if found else read, len(parts))):
+            for piece in _joined(_first(take(parts) if found else read, len(parts)), fields):
                 if not filling.take(at, piece.month):
                     raise _off_the_grid(snapshot.calendar, grid, piece)
     filling.finish()
@@ -86,8 +86,11 @@ def _first(pieces: Iterable[Piece], months: int) -> Iterator[Piece]:
             return
 
 
-def _joined(pieces: Iterable[Piece]) -> Iterator[Piece]:
-    """Yield a symbol's pieces of one scale as one: a step less for each, in which threads would change over."""
+def _joined(pieces: Iterable[Piece], fields: Iterable[str]) -> Iterator[Piece]:
+    """Yield a symbol's pieces of one scale as one: a step less for each, in which threads would change over.
+
+    Of `ts` and `fields` alone: what comes out of memory may have more.
+    """
     for _, group in groupby(pieces, lambda piece: (piece.month.price_scale, piece.month.volume_scale)):
         some = list(group)
         if len(some) == 1:
@@ -95,7 +98,7 @@ def _joined(pieces: Iterable[Piece]) -> Iterator[Piece]:
             continue
         columns = {
             name: np.concatenate([np.asarray(piece.month.columns[name]) for piece in some]).data
-            for name in some[0].month.columns
+            for name in ("ts", *fields)
         }
         month = Month(columns, some[0].month.price_scale, some[0].month.volume_scale)
         yield Piece([want for piece in some for want in piece.wants], month)
