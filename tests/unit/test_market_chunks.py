@@ -45,6 +45,12 @@ def test_months_are_not_cut_when_the_budget_allows_them() -> None:
     assert plan[0] == (date(2004, 1, 2), date(2004, 1, 30))
 
 
+def test_every_month_is_cut_into_as_many_parts_as_the_longest_needs() -> None:
+    budget = 10 * 390 * (12 + 16 * 100)  # ten sessions of a hundred symbols; December 2018 has 19, October 23
+    plan = chunks.plan(XNYS, "1m", date(2018, 10, 1), date(2018, 12, 31), 100, 1, "weights", budget)
+    assert [len(XNYS.sessions(*pair)) for pair in plan] == [7, 8, 8, 7, 7, 7, 6, 6, 7]
+
+
 def test_main_has_one_chunk() -> None:
     assert chunks.plan(XNYS, "1d", date(2004, 1, 1), date(2012, 12, 31), 3, 5, "main", 2**28) == [
         (date(2004, 1, 2), date(2012, 12, 31))

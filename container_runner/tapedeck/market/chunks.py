@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from tapedeck.market.calendar import Calendar
 
@@ -24,9 +24,9 @@ def plan(  # noqa: PLR0917 -- control plane and tests agreed on this order
 ) -> list[tuple[date, date]]:
     """Return the first and last session of each chunk.
 
-    A chunk lies in one calendar month and holds whole sessions of at most `budget_bytes`; for level "main" there is one
-    chunk over the whole range. Raises ValueError when the range has no session, or when what cannot be divided, a
-    session or "main"'s one chunk, exceeds the budget.
+    A chunk lies in one calendar month and holds whole sessions of at most `budget_bytes`; every month of the run is cut
+    into the same number of parts. For level "main" there is one chunk over the whole range. Raises ValueError when the
+    range has no session, or when what cannot be divided, a session or "main"'s one chunk, exceeds the budget.
     """
     sessions = calendar.sessions(start, end)
     if not sessions:
@@ -44,15 +44,27 @@ def plan(  # noqa: PLR0917 -- control plane and tests agreed on this order
         raise ValueError(
             f"one session is {max(sizes):,} bytes of bars, {budget_bytes:,} are allowed: ask for fewer symbols"
         )
-    months = groupby(zip(sessions, sizes, strict=True), key=lambda pair: (pair[0].year, pair[0].month))
-    return [chunk for _, days in months for chunk in _cut(list(days), budget_bytes)]
+    months = [
+        list(days)
+        for _, days in groupby(zip(sessions, sizes, strict=True), key=lambda pair: (pair[0].year, pair[0].month))
+    ]
+    fitting = (n for n in range(1, len(sessions) + 1) if all(_size(part) <= budget_bytes for part in _cut(months, n)))
+    return [(part[0][0], part[-1][0]) for part in _cut(months, next(fitting))]
 
 
-def _cut(days: list[tuple[date, int]], budget_bytes: int) -> Iterator[tuple[date, date]]:
-    first, last, held = days[0][0], days[0][0], 0
-    for session, size in days:
-        if held + size > budget_bytes:
-            yield first, last
-            first, held = session, 0
-        last, held = session, held + size
-    yield first, last
+_Days = list[tuple[date, int]]  # sessions and their bytes
+
+
+def _cut(months: Sequence[_Days], parts: int) -> Iterator[_Days]:
+    """Yield every month in so many parts of the same number of sessions, but for one, or session by session.
+
+    Every month alike, so that two chunks that are in memory together take about the same anywhere in the run: a month
+    that just fits beside one that does not would be its peak.
+    """
+    for days in months:
+        bounds = [len(days) * part // parts for part in range(parts + 1)]
+        yield from (days[low:high] for low, high in pairwise(bounds) if low < high)
+
+
+def _size(days: _Days) -> int:
+    return sum(size for _, size in days)
