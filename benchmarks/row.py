@@ -27,15 +27,27 @@ class Row:
     unit: str
     ours: float
     ours_cpu: float | None
-    peer: float | None
-    peer_name: str | None
     limit: float
     limit_name: str
-    ratio_to_peer: float | None
-    ratio_to_limit: float
     reach: str
     ok: bool
+    peer: float | None = None
+    peer_name: str | None = None
     note: str = ""
+
+    @property
+    def ratio_to_peer(self) -> float | None:
+        """How many times what we take the peer takes."""
+        return None if self.peer is None else self.peer / self.ours
+
+    @property
+    def ratio_to_limit(self) -> float:
+        """How many times the limit we come to."""
+        return self.ours / self.limit
+
+    def fields(self) -> dict[str, object]:
+        """Return the row as it is kept, its ratios included."""
+        return {**asdict(self), "ratio_to_peer": self.ratio_to_peer, "ratio_to_limit": self.ratio_to_limit}
 
     def line(self) -> str:
         """Return the row in words."""
@@ -59,7 +71,7 @@ def keep(rows: Sequence[Row], path: Path = RESULTS) -> None:
     """Write rows in place of those of the same measure; the others stay as they were measured last."""
     known = json.loads(path.read_text()) if path.exists() else []
     load = round(os.getloadavg()[0], 1)  # what else the machine was busy with, as the measure ended
-    fresh = {row.measure: {**asdict(row), "load": load} for row in rows}
+    fresh = {row.measure: {**row.fields(), "load": load} for row in rows}
     path.parent.mkdir(exist_ok=True)
     merged = {**{row["measure"]: row for row in known}, **fresh}
     path.write_text(json.dumps(list(merged.values()), indent=1) + "\n")

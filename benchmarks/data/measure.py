@@ -35,12 +35,8 @@ def stored() -> Row:
         unit="B",
         ours=ours,
         ours_cpu=None,
-        peer=None,
-        peer_name=None,
         limit=FLOOR_BYTES_A_ROW,
         limit_name="prices as offsets",
-        ratio_to_peer=None,
-        ratio_to_limit=ours / FLOOR_BYTES_A_ROW,
         reach=f"<= {BYTES_A_ROW:g} B",
         ok=ours <= BYTES_A_ROW,
     )
@@ -66,8 +62,6 @@ def hit(peer: Path, which: str, name: str) -> Row:
         peer_name="ArcticDB 6.28.2, LMDB",
         limit=wall["limit"],
         limit_name="mapped arrays",
-        ratio_to_peer=faster,
-        ratio_to_limit=slower,
         reach=f">= {TO_PEER:g} times faster than the peer, <= {TO_LIMIT:g} times the limit",
         ok=faster >= TO_PEER and slower <= TO_LIMIT,
     )

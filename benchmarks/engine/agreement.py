@@ -124,12 +124,8 @@ def _row(measure: str, apart: float) -> Row:
         unit="relative",
         ours=apart,
         ours_cpu=None,
-        peer=None,
-        peer_name=None,
         limit=BOUND,
         limit_name="the bound",
-        ratio_to_peer=None,
-        ratio_to_limit=apart / BOUND,
         reach="<= 1e-9 relative",
         ok=apart <= BOUND,
     )

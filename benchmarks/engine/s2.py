@@ -77,8 +77,6 @@ def row(way: Way, made: dict[str, Runs]) -> Row:
         peer_name=name_of(made["peer"][0]),
         limit=limit,
         limit_name="compiled pass",
-        ratio_to_peer=theirs / ours,
-        ratio_to_limit=ours / limit,
         reach=way.reach,
         ok=ours / limit <= way.to_limit and theirs / ours >= way.to_peer,
         note=f"first call: {', '.join(cold)}",
@@ -136,8 +134,6 @@ def target(ours: float, theirs: float, reach: float, name: str) -> Row:
         peer_name=name,
         limit=reach,
         limit_name="target",
-        ratio_to_peer=theirs / ours,
-        ratio_to_limit=ours / reach,
         reach="<= the target",
         ok=ours <= reach,
     )

@@ -35,8 +35,6 @@ def rows() -> list[Row]:
         peer_name=f"vectorbt {peer['version']} with its Rust engine, no figures",
         limit=limit,
         limit_name="compiled single pass a pair",
-        ratio_to_peer=theirs / ours,
-        ratio_to_limit=ours / limit,
         reach=f"<= {TO_LIMIT:g} times the limit and >= {TO_PEER:g} times faster than the peer",
         note=f"first call: {', '.join(f'{name} {cold:.2g} s' for name, cold in colds.items())}",
         ok=void is None and ours / limit <= TO_LIMIT and theirs / ours >= TO_PEER,

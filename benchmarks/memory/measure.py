@@ -31,12 +31,8 @@ def rows() -> list[Row]:
             unit="B",
             ours=ours,
             ours_cpu=seen[5].cpu,
-            peer=None,
-            peer_name=None,
             limit=limit,
             limit_name="x 1 year",
-            ratio_to_peer=None,
-            ratio_to_limit=ours / limit,
             reach=f"<= {REACH:g} times",
             ok=ours / limit <= REACH,
         )

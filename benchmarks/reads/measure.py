@@ -66,8 +66,6 @@ def size(stored: Measured, arctic: Measured, decimals: str) -> Row:
         peer_name=f"{PEERS['arcticdb']} (float64 as Parquet in zstd: {zstd:.3g} B)",
         limit=FLOOR_BYTES[decimals],
         limit_name="prices as offsets",
-        ratio_to_peer=theirs / ours,
-        ratio_to_limit=ours / FLOOR_BYTES[decimals],
         reach=f"<= {BYTES[decimals]:g} B",
         ok=ours <= BYTES[decimals],
     )
@@ -110,8 +108,6 @@ def reads(layout: str, seen: dict[str, dict[str, list[Measured]]]) -> list[Row]:
                     peer_name=f"{PEERS[peer]} (CPU {_median(seen[layout][peer], fields, 'cpu'):.2g} s)",
                     limit=wall["floor"],
                     limit_name="GETs by obstore or decoding in memory, the longer",
-                    ratio_to_peer=to_peer,
-                    ratio_to_limit=to_floor,
                     reach=(f">= {least:g} times faster than the peer, " if least else "")
                     + f"<= {at_most[at]:g} times the floor{void}",
                     ok=not void and to_peer >= least and to_floor <= at_most[at],

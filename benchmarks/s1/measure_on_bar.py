@@ -31,8 +31,6 @@ def rows() -> list[Row]:
         peer_name="backtesting.py 0.6.6",
         limit=limit,
         limit_name="1.0 M bars/s",
-        ratio_to_peer=wall["peer"] / wall["ours"],
-        ratio_to_limit=wall["ours"] / limit,
         reach=f">= 1.0 M bars/s and >= {REACH_TO_PEER:g} times faster than the peer",
         ok=wall["ours"] <= limit and wall["peer"] / wall["ours"] >= REACH_TO_PEER,
     )

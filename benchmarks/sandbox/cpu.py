@@ -124,12 +124,8 @@ def _row(name: str, rounds: int, here: Machine) -> Row:
         unit="s",
         ours=ours,
         ours_cpu=ours,
-        peer=None,
-        peer_name=None,
         limit=limit,
         limit_name="native",
-        ratio_to_peer=None,
-        ratio_to_limit=ours / limit,
         reach=f"<= {allowed:g} times native",
         ok=ours / limit <= allowed,
     )

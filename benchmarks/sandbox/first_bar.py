@@ -51,12 +51,8 @@ def _row(name: str, runs: list[tuple[float, float]], allowed: float) -> Row:
         unit="s",
         ours=wall,
         ours_cpu=statistics.median(cpu for _, cpu in runs),
-        peer=None,
-        peer_name=None,
         limit=allowed,
         limit_name="allowed",
-        ratio_to_peer=None,
-        ratio_to_limit=wall / allowed,
         reach=f"<= {allowed:g} s",
         ok=wall <= allowed,
     )
