@@ -15,10 +15,13 @@ from backtest.cloud import clients
 from backtest.store import Store, store_of
 from backtest.store.connection import Database, Secret
 from backtest.store.migrate import migrate
+from functions import ingest
 from infra.local.ports import HOST, Ports
 from infra.local.postgres import Postgres
+from tapedeck.market.store import S3Store
 from tests.component.deployment import Deployment, deploy
 from tests.component.fake_cluster import NAMESPACE, FakeCluster
+from tests.component.vendor_drops import Bench
 
 REGION = "us-east-1"
 
@@ -138,3 +141,15 @@ def cluster(deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv(name, value)
     yield fake
     fake.close()
+
+
+@pytest.fixture
+def bench(aws: None, store: Store, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """Where data owners drop files: empty buckets and tables, and the function that ingests."""
+    for bucket in ("vendor", "market"):
+        clients.s3().create_bucket(Bucket=bucket)
+        clients.s3().put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        monkeypatch.setenv(f"{bucket.upper()}_BUCKET", bucket)
+    monkeypatch.setenv("DB_SECRET_ARN", "arn:secret")
+    monkeypatch.setattr(ingest, "open_store", lambda arn: store)
+    return Bench("vendor", S3Store(clients.s3(), "market"), store)

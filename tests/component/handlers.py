@@ -6,7 +6,13 @@ import json
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=512, invoked_function_arn="arn", aws_request_id="1")
+CONTEXT = SimpleNamespace(
+    function_name="f",
+    memory_limit_in_mb=512,
+    invoked_function_arn="arn",
+    aws_request_id="1",
+    get_remaining_time_in_millis=lambda: 900_000,
+)
 
 
 def deliver(module: ModuleType, *bodies: object) -> list[str]:

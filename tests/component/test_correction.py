@@ -8,13 +8,10 @@ from pathlib import Path
 import numpy as np
 
 import tapedeck
-from backtest import ingest
-from backtest.ingest.drop import Drop
 from tapedeck import laptop
 from tapedeck.market import calendar as calendars
 from tapedeck.market import diff, history, snapshot
-from tapedeck.market.store import FolderStore
-from tests.component.test_ingest import DANA, HEADER, Listed
+from tests.component.vendor_drops import HEADER, Folders
 
 SESSIONS = calendars.get("XNYS").sessions(date(2020, 1, 2), date(2020, 6, 30))
 STRATEGY = """\
@@ -38,21 +35,13 @@ class Crossover(Strategy):
 """
 
 
-class Desk:
-    """A vendor's bucket and the market's, as folders."""
+class Desk(Folders):
+    """Corrects, and runs a strategy on what came of it."""
 
-    def __init__(self, root: Path) -> None:
-        self.vendor, self.market = FolderStore(root / "vendor"), FolderStore(root / "market")
-        self._drops = 0
-
-    def drop(self, rows: list[str]) -> str:
+    def drop_rows(self, rows: list[str]) -> str:
         """Drop a file as its owner does; return the snapshot that it became."""
-        body, key = (HEADER + "".join(rows)).encode(), "incoming/equities-1d/prices.csv"
-        self._drops += 1
-        version = self.vendor.put(key, body)
-        drop = Drop(key, version, f"{self._drops:016X}", len(body), DANA)
-        told = ingest.ingest(vendor=self.vendor, market=self.market, snapshots=Listed(), drop=drop)
-        assert told and told["status"] == "INGESTED", told
+        told = self.drop("equities-1d/prices.csv", HEADER + "".join(rows))
+        assert told["status"] == "INGESTED", told
         assert told["snapshot"]
         return told["snapshot"]
 
@@ -77,11 +66,11 @@ def rows(factor: float = 1.0, month: int | None = None) -> list[str]:
 
 def test_results_before_and_after_a_correction_are_both_reproducible(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    before = desk.drop(rows())
+    before = desk.drop_rows(rows())
     first = desk.run("latest")
     seen = tapedeck.bars("A", "2020-03-01", "2020-03-31", dataset="equities-1d", data=desk.market)
 
-    after = desk.drop(rows(1.1, month=3))
+    after = desk.drop_rows(rows(1.1, month=3))
     assert after != before
     second = desk.run("latest")
     assert (first.snapshot, second.snapshot) == (before, after)
@@ -104,12 +93,12 @@ def test_results_before_and_after_a_correction_are_both_reproducible(tmp_path: P
 
 def test_a_withdrawn_correction_leaves_no_trace_in_what_is_dropped_next(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    before = desk.drop(rows())
-    wrong = desk.drop(rows(10.0, month=3))
+    before = desk.drop_rows(rows())
+    wrong = desk.drop_rows(rows(10.0, month=3))
     spoiled = desk.run(wrong).result_digest
     history.withdraw(desk.market, "equities-1d", wrong, "prices in dimes")
     assert desk.run("latest").snapshot == before
-    assert desk.drop(rows(1.0, month=5)) == before  # the same bars again: the same content, the same snapshot
-    assert desk.drop(rows(1.1, month=3)) not in (before, wrong)
+    assert desk.drop_rows(rows(1.0, month=5)) == before  # the same bars again: the same content, the same snapshot
+    assert desk.drop_rows(rows(1.1, month=3)) not in (before, wrong)
     assert snapshot.load(desk.market, "equities-1d", wrong).id == wrong  # who pinned it reads it still
     assert spoiled

@@ -14,14 +14,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import IncompleteReadError
 
-from backtest import ingest as ingest_package
 from backtest.cloud import clients
-from backtest.ingest.drop import Drop
 from tapedeck.market import snapshot
 from tapedeck.market.ranged import S3Object
-from tapedeck.market.store import FolderStore, S3Store
+from tapedeck.market.store import S3Store
 from tapedeck.market.vendor import drop as drop_module
-from tests.component.test_ingest import DANA, HEADER, Listed
+from tests.component.vendor_drops import HEADER, Folders, daily
 
 ROOT = Path(__file__).parents[2]
 BODY = random.Random(4).randbytes(100_000)
@@ -148,11 +146,8 @@ def test_an_unversioned_object_that_changes_meanwhile_is_not_mixed(aws: None) ->
 
 
 def refusal(tmp_path: Path, name: str, size: int, left_s: float | None = None) -> tuple[str, str]:
-    vendor, key = FolderStore(tmp_path / "vendor"), f"incoming/equities-1d/{name}"
-    drop = Drop(key, vendor.put(key, (HEADER + "A,2020-01-02,1,1,1,1,5\n").encode()), "0", size, DANA)
-    market = FolderStore(tmp_path / "market")
-    answer = ingest_package.ingest(vendor=vendor, market=market, snapshots=Listed(), drop=drop, left_s=left_s)
-    assert answer
+    folders = Folders(tmp_path)
+    answer = folders.ingest(folders.put(f"equities-1d/{name}", daily("A", "2020-01-02"), size), left_s)
     assert answer["status"] == "REFUSED"
     assert not (tmp_path / "market").exists()
     (problem,) = answer["problems"]
@@ -169,12 +164,10 @@ def test_what_cannot_be_written_in_time_is_refused_and_not_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("backtest.ingest.deadline.ALL", -1.0)  # reading is quick enough
-    vendor, key = FolderStore(tmp_path / "vendor"), "incoming/equities-1d/a.csv"
-    drop = Drop(key, vendor.put(key, (HEADER + "A,2020-01-02,1,1,1,1,5\n").encode()), "0", 50, DANA)
-    market = FolderStore(tmp_path / "market")
-    answer = ingest_package.ingest(vendor=vendor, market=market, snapshots=Listed(), drop=drop, left_s=900.0)
-    assert answer and [one["code"] for one in answer["problems"]] == ["time"]
-    assert snapshot.latest(market, "equities-1d") is None
+    folders = Folders(tmp_path)
+    answer = folders.ingest(folders.put("equities-1d/a.csv", daily("A", "2020-01-02")), 900.0)
+    assert [one["code"] for one in answer["problems"]] == ["time"]
+    assert snapshot.latest(folders.market, "equities-1d") is None
 
 
 @pytest.mark.parametrize(("name", "size"), [("a.csv", 17 * 2**30), ("a.zip", 4 * 2**30), ("a.parquet", 4 * 2**30)])
