@@ -8,21 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tapedeck.market import layout, months, publish, reader, sealing, snapshot
+from tapedeck.market import layout, publish, reader, sealing, snapshot
 from tapedeck.market.block import Block
 from tapedeck.market.encoding import COLUMNS
 from tapedeck.market.publish import Change
 from tapedeck.market.snapshot import Snapshot
-from tests.component.test_node_cache import Daemon, Watched, running
+from tests.component.node_cache.daemon import Daemon, running
+from tests.component.node_cache.market import Watched
 from tests.unit.test_market_sealing import DATASET, NAMES, month
 
 FIRST, LAST = date(2020, 1, 2), date(2020, 12, 31)
 FIELDS = COLUMNS[1:]
-
-
-@pytest.fixture(autouse=True)
-def _no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(months._CACHE, "_limit", 0)
 
 
 @pytest.fixture
