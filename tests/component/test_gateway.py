@@ -20,7 +20,7 @@ from infra.local.gateway import Gateway
 from infra.local.iam import Identities, Principal, Role, user
 from infra.local.serving import serving
 from infra.local.wires import Method, RestApi
-from tests.component.front_door_stack import ACCOUNT, REGION, allow, policy
+from tests.component.front_door.stack import ACCOUNT, REGION, allow, policy
 
 ROUTES = [
     Method("POST", "/v1/backtest", "AWS_IAM", "api"),

@@ -11,7 +11,7 @@ from obstore.exceptions import PermissionDeniedError
 from tapedeck.market.s3_reads import S3Reads
 from tapedeck.market.store import S3Store, get_all
 from tapedeck.query import open_store
-from tests.component.front_door_stack import REGION, LocalAws, allow, local_aws
+from tests.component.front_door.stack import REGION, LocalAws, allow, local_aws
 
 KEY = "equities-1d/BRK.B/2004/01.parquet"
 

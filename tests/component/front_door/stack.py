@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
+import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from moto.moto_api._internal import moto_api_backend
 from moto.server import DomainDispatcherApplication, create_backend_app
 
@@ -19,6 +21,7 @@ from infra.local.serving import serving
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
+OBJECTS = ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
 
 
 def policy(*statements: dict[str, Any]) -> dict[str, Any]:
@@ -75,3 +78,11 @@ def local_aws() -> Iterator[LocalAws]:
     )
     with serving(door, threads=8) as aws.port:
         yield aws
+
+
+def code(call: Any, *args: Any, **options: Any) -> tuple[int, str]:
+    """Return the status and the code that a call is refused with."""
+    with pytest.raises(ClientError) as refused:
+        call(*args, **options)
+    answer = refused.value.response
+    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]

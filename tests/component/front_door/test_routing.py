@@ -7,7 +7,7 @@ from typing import Any
 
 from infra.local.events import Router
 from infra.local.wires import BucketNotification, EventRule
-from tests.component.front_door_stack import ACCOUNT, REGION, allow, local_aws
+from tests.component.front_door.stack import ACCOUNT, REGION, allow, local_aws
 
 
 def test_a_researchers_drop_reaches_its_queue_with_his_name_and_a_run_its_own_by_rule():

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra.local.iam import Principal
-from tests.component.front_door_stack import REGION, LocalAws, allow, local_aws
+from tests.component.front_door.stack import REGION, LocalAws, allow, local_aws
 
 OBJECTS = allow(["s3:GetObject", "s3:PutObject"], "arn:aws:s3:::*")
 
