@@ -19,14 +19,14 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from botocore.credentials import Credentials
 
-from tapedeck.market import months, publish, reader, s3_reads, sealing, snapshot
+from tapedeck.market import publish, reader, s3_reads, sealing, snapshot
 from tapedeck.market.block import Block
 from tapedeck.market.encoding import COLUMNS
 from tapedeck.market.errors import DataError, StoreError
 from tapedeck.market.publish import Change
 from tapedeck.market.s3_reads import S3Reads
 from tapedeck.market.store import FolderStore, ObjectStore
-from tests.unit.test_market_sealing import DATASET, NAMES, month
+from tests.unit.closed_years import DATASET, NAMES, month
 
 FIELDS = COLUMNS[1:]
 FIRST, LAST = date(2020, 1, 2), date(2021, 1, 20)  # a sealed year and a month
@@ -119,8 +119,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> FolderStore:
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(months._CACHE, "_limit", 0)
+def _quick(monkeypatch: pytest.MonkeyPatch, nothing_kept: None) -> None:
     monkeypatch.setattr(s3_reads, "_PAUSE_S", 0.001)
 
 

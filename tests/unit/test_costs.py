@@ -14,19 +14,9 @@ from tapedeck.engine.liquidity import Lots
 from tapedeck.engine.settings import PriceError
 from tapedeck.engine.share_targets import ShareTargets
 from tapedeck.engine.state import actions
-from tests.unit.test_engine import FREE, Block, Split, day
-from tests.unit.test_engine import block as priced
-from tests.unit.test_orders import CALM, bars, many, trade
+from tests.unit.small_bars import CALM, FREE, Block, Split, bars, block, day, flat, many, trade, with_ranges
 
 NAN = float("nan")
-
-
-def flat(rows: int, volume: Any = 100.0, closes: Any = None) -> Block:
-    """One symbol at 10 (or at `closes`, which are also the next bar's open) with a volume."""
-    close = np.full(rows, 10.0) if closes is None else np.array(closes)
-    made = priced(np.concatenate([close[:1], close[:-1]]), close)
-    made.fields["volume"] = np.broadcast_to(np.asarray(volume, np.float64), (rows,))[:, None].copy()
-    return made
 
 
 def decided(block: Block, targets: Any, settings: EngineSettings) -> StepResult:
@@ -59,7 +49,7 @@ def test_buys_leave_room_for_the_minimum_of_their_commission() -> None:
     done = decided(flat(2), [1.0, NAN], replace(FREE, commission_minimum=5.0))
     assert done.fills.quantity.tolist() == pytest.approx([99.00497512437812])  # 100 x (1000 - 5) / (1000 + 5)
     settings = replace(FREE, commission_minimum=600.0)
-    two = priced([[10.0, 10.0]] * 2)
+    two = block([[10.0, 10.0]] * 2)
     assert len(decided(two, [[0.5, 0.5], [NAN, NAN]], settings).fills) == 0  # 1000 does not pay two minimums of 600
 
 
@@ -96,11 +86,6 @@ def test_a_bar_takes_a_share_of_its_volume_and_the_rest_of_the_order_waits() -> 
         assert done.net.tolist() == [0.0, 200.0, 500.0, 500.0, 900.0]
 
 
-def with_ranges(block: Block) -> Block:
-    """Return the block with the highs and lows that orders look at."""
-    return replace(block, fields={**block.fields, "high": block.fields["close"], "low": block.fields["close"]})
-
-
 def test_a_new_target_replaces_the_rest_of_the_old_and_a_split_multiplies_it() -> None:
     settings = replace(FREE, volume_cap=0.2)
     done = decided(flat(4), [0.9, 0.1, NAN, NAN], settings).fills
@@ -124,7 +109,7 @@ def test_a_weight_that_is_sized_at_the_fill_is_sized_again_for_its_rest() -> Non
 
 def test_a_sale_that_waits_for_volume_keeps_the_buys_of_its_account_waiting() -> None:
     settings = replace(FREE, volume_cap=0.25)
-    two = priced([[10.0, 10.0]] * 5)
+    two = block([[10.0, 10.0]] * 5)
     two.fields["volume"] = np.array([[1000.0, 1000.0], [1000.0, 1000.0], *[[200.0, 1000.0]] * 3])
     done = decided(two, [[1.0, 0.0], [0.0, 1.0], *[[NAN, NAN]] * 3], settings).fills
     assert done.quantity.tolist() == [100.0, -50.0, 50.0, -50.0, 50.0]
@@ -261,7 +246,7 @@ def test_a_margin_call_comes_before_all_orders_of_its_account_and_ends_them() ->
 
 def test_a_short_position_is_called_too_and_longs_are_sold_before_shorts_are_covered() -> None:
     # 100 short at 10 and 50 long: at (16, 10) the equity is 400 of 2100 held; 0.8 of everything may stay at leverage 4
-    two = priced([[10.0, 10.0], [10.0, 10.0], [10.0, 10.0], [16.0, 10.0]], [[10, 10], [10, 10], [16, 10], [16, 10]])
+    two = block([[10.0, 10.0], [10.0, 10.0], [10.0, 10.0], [16.0, 10.0]], [[10, 10], [10, 10], [16, 10], [16, 10]])
     settings = replace(FREE, leverage=4.0, maintenance_margin=0.25)
     done = decided(two, [[-1.0, 0.5], *[[NAN, NAN]] * 3], settings)
     (call,) = done.calls
@@ -272,7 +257,7 @@ def test_a_short_position_is_called_too_and_longs_are_sold_before_shorts_are_cov
 
 def test_only_the_sleeve_that_is_below_its_margin_is_called_and_lots_are_rounded_up() -> None:
     closes = [[10.0, 10.0], [10.0, 10.0], [6.0, 10.0], [6.0, 10.0]]
-    two = priced([closes[0], *closes[:-1]], closes)
+    two = block([closes[0], *closes[:-1]], closes)
     settings = replace(LEVERED, accounts="sleeves", cash=2000.0, lot_size=10.0)
     done = decided(two, [[2.0, 2.0], *[[NAN, NAN]] * 3], settings)
     (call,) = done.calls
@@ -281,7 +266,7 @@ def test_only_the_sleeve_that_is_below_its_margin_is_called_and_lots_are_rounded
 
 def test_what_does_not_trade_at_the_next_open_is_sold_when_it_does() -> None:
     closes = np.array([10.0, 10.0, 6.0, NAN, 6.0, 6.0])
-    gap = priced([10.0, 10.0, 10.0, NAN, 6.0, 6.0], closes)
+    gap = block([10.0, 10.0, 10.0, NAN, 6.0, 6.0], closes)
     done = decided(gap, [2.0, *[NAN] * 5], LEVERED)
     assert [(call.ts, call.traded[0][2]) for call in done.calls] == [(gap.ts[4], 6.0)]
 
@@ -308,6 +293,6 @@ def test_a_weight_waits_for_a_price_above_zero_and_what_is_worth_nothing_can_be_
 
 
 def test_a_block_without_volumes_is_refused_where_fills_depend_on_them() -> None:
-    block = priced([10.0, 10.0])
+    bare = block([10.0, 10.0])
     with pytest.raises(EngineError, match="the block has no volume"):
-        decided(block, [0.5, NAN], replace(FREE, volume_cap=0.1))
+        decided(bare, [0.5, NAN], replace(FREE, volume_cap=0.1))

@@ -11,7 +11,7 @@ from tapedeck.cli import main
 from tapedeck.market.actions import Split
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import FolderStore
-from tests.unit.test_market_snapshot import change, put
+from tests.unit.daily_market import change, put
 
 DAY, LATER = date(2020, 1, 2), date(2020, 2, 3)
 Output = pytest.CaptureFixture[str]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,56 +10,9 @@ import pytest
 
 from tapedeck.engine import EngineError, EngineSettings, EngineState, concat, finish, start, step
 from tapedeck.engine.fills import from_bytes
+from tests.unit.small_bars import FIRST, FREE, Block, Dividend, Split, block, day, run
 
 NAN = np.nan
-FREE = EngineSettings(cash=1000.0, commission_bps=0.0, slippage_bps=0.0)
-FIRST = 11_000  # 2000-02-13
-
-
-@dataclass(frozen=True)
-class Block:
-    symbols: tuple[str, ...]
-    ts: Any
-    session: Any
-    fields: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Split:
-    symbol: str
-    session: date
-    ratio: float
-
-
-@dataclass(frozen=True)
-class Dividend:
-    symbol: str
-    session: date
-    amount: float
-
-
-def day(row: int) -> date:
-    return date(1970, 1, 1) + timedelta(days=FIRST + row)
-
-
-def block(opens: Any, closes: Any = None, per_session: int = 1) -> Block:
-    opened = np.array(opens, dtype=np.float64)
-    opened = opened[:, None] if opened.ndim == 1 else opened
-    closed = opened if closes is None else np.array(closes, dtype=np.float64).reshape(opened.shape)
-    rows, width = opened.shape
-    session = (FIRST + np.arange(rows) // per_session).astype(np.int32)
-    return Block(
-        symbols=("A", "B", "C")[:width],
-        ts=session.astype(np.int64) * 86_400_000_000 + np.arange(rows) % per_session,
-        session=session,
-        fields={"open": opened, "close": closed},
-    )
-
-
-def run(bars: Block, targets: Any, settings: EngineSettings = FREE, splits: Any = (), dividends: Any = ()) -> Any:
-    wanted = np.array(targets, dtype=np.float64).reshape(bars.fields["open"].shape)
-    state = start(bars.symbols, settings, splits, dividends)
-    return step(state, bars, wanted), state
 
 
 def test_a_decision_is_sized_at_its_close_and_fills_at_the_next_open() -> None:

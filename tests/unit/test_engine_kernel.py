@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tapedeck import compiled
 from tapedeck.engine import EngineError, EngineSettings, EngineState, core, fills, kernel, plan, start, step
 from tapedeck.engine.settings import SizeError
-from tests.unit.test_engine import FREE, Block, block, run
-from tests.unit.test_engine_properties import cut, market, weights
+from tests.unit.random_bars import cut, market, weights
+from tests.unit.small_bars import FREE, Block, block, run
 
 COSTLY = st.builds(
     replace,

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
-from datetime import date, timedelta
-from typing import Any
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -15,81 +13,8 @@ from hypothesis import strategies as st
 from tapedeck import sma
 from tapedeck.engine import EngineSettings, EngineState, concat, finish, start, step
 from tests.oracle import crossover
-from tests.unit.test_engine import Block, Dividend, Split
-
-EPOCH = date(1970, 1, 1)
-FIRST = 12_000
-
-
-def market(
-    seed: int, rows: int, width: int, per_session: int, gaps: float
-) -> tuple[Block, list[Split], list[Dividend]]:
-    rng = np.random.default_rng(seed)
-    close = 50 * np.exp(np.cumsum(rng.normal(0, 0.03, (rows, width)), axis=0))
-    opened = close * np.exp(rng.normal(0, 0.01, close.shape))
-    session = (FIRST + np.arange(rows) // per_session * rng.integers(1, 3)).astype(np.int32)
-    symbols = tuple("ABCDEFG"[:width])
-    splits, dividends = [], []
-    for column, symbol in enumerate(symbols):
-        for at in rng.integers(0, rows, 3):
-            when, ratio = EPOCH + timedelta(days=int(session[at])), float(rng.choice([2.0, 0.1, 1.5]))
-            if not any(split.session == when and split.symbol == symbol for split in splits):
-                splits.append(Split(symbol, when, ratio))
-                for prices in (close, opened):
-                    prices[session >= session[at], column] /= ratio
-        for at in rng.integers(0, rows, 4):
-            when = EPOCH + timedelta(days=int(session[at]) + int(rng.integers(0, 2)))
-            dividends.append(Dividend(symbol, when, float(rng.random())))
-    missing = rng.random(close.shape) < gaps
-    close[missing] = opened[missing] = np.nan
-    ts = np.arange(rows, dtype=np.int64) * 60_000_000
-    volume = np.where(missing, 0.0, rng.integers(0, 40, close.shape) * 1000.0)
-    return Block(symbols, ts, session, {"open": opened, "close": close, "volume": volume}), splits, dividends
-
-
-def cut(bars: Block, first: int, last: int) -> Block:
-    fields = {name: array[first:last] for name, array in bars.fields.items()}
-    return Block(bars.symbols, bars.ts[first:last], bars.session[first:last], fields)
-
-
-def weights(seed: int, shape: tuple[int, int]) -> Any:
-    rng = np.random.default_rng(seed)
-    made = rng.choice([0.0, 0.3, 0.5, -0.2, 1.0], shape)
-    made[rng.random(shape) < 0.8] = np.nan
-    return made
-
-
-OPTIONS = st.builds(
-    EngineSettings,
-    accounts=st.sampled_from(["one", "sleeves"]),
-    size_at=st.sampled_from(["decision", "fill"]),
-    rebalance=st.sampled_from(["change", "day", "month"]),
-    leverage=st.sampled_from([1.0, 2.0]),
-    fractional=st.booleans(),
-)
-MODELS = st.builds(
-    lambda plain, costs, market, margin: replace(plain, **costs, **market, maintenance_margin=margin / plain.leverage),
-    OPTIONS,
-    st.fixed_dictionaries(
-        {
-            "commission_per_share": st.sampled_from([0.0, 0.005]),
-            "commission_minimum": st.sampled_from([0.0, 2.0]),
-            "half_spread_per_share": st.sampled_from([0.0, 0.02]),
-            "borrow_fee_annual": st.sampled_from([0.0, 0.5]),
-            "interest_credit_annual": st.sampled_from([0.0, 0.03]),
-            "interest_debit_annual": st.sampled_from([0.0, 0.3]),
-        }
-    ),
-    st.fixed_dictionaries(
-        {
-            "impact_bps": st.sampled_from([0.0, 50.0]),
-            "volume_cap": st.sampled_from([0.0, 0.1, 1.0]),
-            "halt_zero_volume": st.booleans(),
-            "lot_size": st.sampled_from([0.0, 10.0]),
-        }
-    ),
-    st.sampled_from([0.0, 0.6, 1.0]),
-)
+from tests.unit.random_bars import EPOCH, FIRST, MODELS, OPTIONS, cut, market, weights
+from tests.unit.small_bars import Block
 
 
 @settings(deadline=None, max_examples=60)

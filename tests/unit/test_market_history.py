@@ -19,7 +19,7 @@ from tapedeck.market.errors import (
 from tapedeck.market.publish import Change
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import FolderStore
-from tests.unit.test_market_snapshot import DATASET, change, closes, put
+from tests.unit.daily_market import DATASET, change, closes, put
 
 DAY = date(2020, 1, 2)
 NAME = DATASET.name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from array import array
 from collections import OrderedDict
 from datetime import date
 from pathlib import Path
@@ -19,51 +18,19 @@ from hypothesis import strategies as st
 from tapedeck.market import calendar as calendars
 from tapedeck.market import encoding, layout, months, publish, reader, snapshot
 from tapedeck.market.actions import Dividend, Split
-from tapedeck.market.encoding import COLUMNS, PRICES, Month
+from tapedeck.market.encoding import COLUMNS, PRICES
 from tapedeck.market.errors import DataError, PublishConflictError, UnknownSnapshotError, UnknownSymbolError
 from tapedeck.market.publish import Change
 from tapedeck.market.store import FolderStore
 from tapedeck.market.wanted import wanted
+from tests.unit.daily_market import DATASET, SESSIONS, Bars, change, closes, month, put
 
-DATASET = layout.parse_dataset("equities-1d")
-XNYS = calendars.get("XNYS")
-SESSIONS = XNYS.sessions(date(2020, 1, 1), date(2020, 4, 30))
-Bars = dict[date, int]  # session -> close in cents; the other columns follow from it
+pytestmark = pytest.mark.usefixtures("nothing_kept")
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> FolderStore:
     return FolderStore(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def _no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(months._CACHE, "_limit", 0)  # what is read is read from the store
-
-
-def month(bars: Bars) -> Month:
-    days = sorted(bars)
-    columns = {"ts": array("q", [XNYS.starts("1d", day)[0] for day in days])}
-    for at, name in enumerate(COLUMNS[1:]):
-        columns[name] = array("q", [bars[day] + at for day in days])
-    return encoding.month(columns, dict.fromkeys(COLUMNS, 2))
-
-
-def change(bars: Bars, **actions: object) -> Change:
-    names = sorted({f"{day:%Y-%m}" for day in bars})
-    return Change({name: month({d: c for d, c in bars.items() if f"{d:%Y-%m}" == name}) for name in names}, **actions)  # type: ignore[arg-type]
-
-
-def put(store: FolderStore, changes: dict[str, Change]) -> snapshot.Snapshot:
-    held = snapshot.latest(store, DATASET.name)
-    base = snapshot.load(store, DATASET.name, held) if held else None
-    return publish.publish(store, DATASET, base, changes).snapshot
-
-
-def closes(store: FolderStore, at: snapshot.Snapshot, symbol: str) -> dict[date, float]:
-    block = reader.read_block(store, at, [symbol], ["close"], SESSIONS[0], SESSIONS[-1])
-    values = zip(block.session.tolist(), block.fields["close"][:, 0].tolist(), strict=True)
-    return {calendars.from_day_number(day): close for day, close in values if not np.isnan(close)}
 
 
 BARS = st.dictionaries(st.sampled_from(SESSIONS), st.integers(1, 10**6), min_size=1)

@@ -17,7 +17,7 @@ from tapedeck.engine import EngineSettings, order_state
 from tapedeck.engine.state import actions
 from tapedeck.on_bar import Player
 from tapedeck.submission import inspect_source, resolve_parameters
-from tests.unit.test_engine import FIRST, Block, Split, day
+from tests.unit.small_bars import FIRST, Block, Split, day
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 ROWS, SPLIT_ROW = 700, 350

@@ -11,16 +11,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tapedeck import engine
-from tapedeck.bars import Bars
 from tapedeck.book import Bar, Book
 from tapedeck.engine import EngineSettings, concat, order_pass, order_state
 from tapedeck.engine.order_state import OrderState
 from tapedeck.engine.state import actions
-from tapedeck.on_bar import Played, Player
-from tests.unit.test_engine import Block
-from tests.unit.test_engine_properties import MODELS, OPTIONS, cut, market, weights
+from tests.unit.random_bars import MODELS, OPTIONS, ROWS, cut, market, played, weights, whole_bars
+from tests.unit.small_bars import Block
 
-ROWS = 90
 CALLED = EngineSettings(leverage=2.0, maintenance_margin=0.5, volume_cap=0.1, lot_size=10.0)  # seed 65: 8 margin calls
 
 
@@ -54,20 +51,6 @@ class Random:
         else:
             wanted = {2: (), 3: ("limit",), 4: ("stop",), 5: ("limit", "stop"), 6: ("limit",)}[kind]
             act(symbol, shares, tif=tif, instead_of=other, **{name: near[name] for name in wanted})
-
-
-def whole_bars(block: Block, seed: int) -> Block:
-    """Return the block with highs, lows and volumes."""
-    rng = np.random.default_rng(seed)
-    opened, close = block.fields["open"], block.fields["close"]
-    high = np.maximum(opened, close) * (1 + rng.random(close.shape) * 0.03)
-    low = np.minimum(opened, close) * (1 - rng.random(close.shape) * 0.03)
-    return Block(block.symbols, block.ts, block.session, {**block.fields, "high": high, "low": low})
-
-
-def played(state: OrderState, block: Block, known: Any, on_bar: Any) -> Played:
-    seen = Bars(symbols=block.symbols, ts=block.ts, session=block.session, fields=block.fields)
-    return Player(state, 0, on_bar).play(block, known, seen)
 
 
 @settings(deadline=None, max_examples=50)

@@ -101,7 +101,7 @@ def test_what_is_not_there_is_told(folder: Path) -> None:
 
 
 def test_a_hole_between_two_bars_is_told(tmp_path: Path) -> None:
-    from tests.unit.test_market_snapshot import change, put
+    from tests.unit.daily_market import change, put
 
     put(FolderStore(tmp_path), {"A": change({DAY: 1, date(2020, 1, 8): 2, date(2020, 1, 10): 3})})
     read = tapedeck.bars("A", DAY, date(2020, 1, 10), dataset="equities-1d", data=tmp_path)

@@ -15,7 +15,9 @@ from tapedeck.market.errors import DataError
 from tapedeck.market.publish import Change
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import FolderStore
-from tests.unit.test_market_sealing import DATASET, NAMES, month
+from tests.unit.closed_years import DATASET, NAMES, month
+
+pytestmark = pytest.mark.usefixtures("nothing_kept")
 
 FIELDS = COLUMNS[1:]
 
@@ -31,11 +33,6 @@ class Recorded(FolderStore):
         if key.endswith(".parquet"):
             self.asked.append(key)
         return super().get(key, version)
-
-
-@pytest.fixture(autouse=True)
-def _no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(months._CACHE, "_limit", 0)
 
 
 @pytest.fixture
@@ -152,10 +149,9 @@ def test_a_body_that_was_cut_on_its_way_is_fetched_again(store: Recorded, monkey
             return body[: len(body) // 2]
         return body
 
-    monkeypatch.setattr(store, "get", get)
-    block = read(store, date(2020, 1, 2), date(2021, 1, 20))
-    monkeypatch.undo()
-    monkeypatch.setattr(months._CACHE, "_limit", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "get", get)
+        block = read(store, date(2020, 1, 2), date(2021, 1, 20))
     assert len(store.asked) == 2 * 2 * 2  # a year and a month of two symbols, each twice
     same(block, unsealed(store, date(2020, 1, 2), date(2021, 1, 20)))
 

@@ -14,10 +14,8 @@ from tapedeck.book import Bar, Book
 from tapedeck.engine import EngineError, EngineSettings, concat, order_state
 from tapedeck.engine.share_targets import ShareTargets
 from tapedeck.engine.state import actions
-from tests.unit.test_engine import FREE, Split, day
-from tests.unit.test_engine_properties import MODELS, OPTIONS, cut, market
-from tests.unit.test_orders import CALM, NAN, bars
-from tests.unit.test_orders_properties import ROWS, played, whole_bars
+from tests.unit.random_bars import MODELS, OPTIONS, ROWS, cut, market, played, whole_bars
+from tests.unit.small_bars import CALM, FREE, NAN, Split, bars, day
 
 
 def test_a_changed_target_trades_the_difference_at_the_next_open() -> None:

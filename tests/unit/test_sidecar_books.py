@@ -14,7 +14,7 @@ from tapedeck.decisions import to_bytes
 from tapedeck.engine import EngineSettings, fills
 from tapedeck.market.block import Block
 from tapedeck.versions import ENGINE_VERSION
-from tests.unit.test_costs import flat, with_ranges
+from tests.unit.small_bars import flat, with_ranges
 
 
 def books(level: str, **settings: Any) -> Books:

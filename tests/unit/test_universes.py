@@ -17,7 +17,7 @@ from tapedeck.market.store import FolderStore
 from tapedeck.market.vendor import drop
 from tapedeck.market.vendor.accept import accept
 from tapedeck.submission import SubmissionError
-from tests.unit.test_market_snapshot import DATASET, change, put
+from tests.unit.daily_market import DATASET, change, put
 
 JANUARY, MARCH = date(2020, 1, 2), date(2020, 3, 2)
 NAME = DATASET.name

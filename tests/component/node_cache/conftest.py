@@ -1,4 +1,4 @@
-"""What the tests of the node's cache share: nothing kept in memory, and a market."""
+"""The market that is read through the node's cache."""
 
 from __future__ import annotations
 
@@ -6,16 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tapedeck.market import months, publish
+from tapedeck.market import publish
 from tapedeck.market.publish import Change
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import FolderStore
 from tests.component.node_cache.market import DATASET, SYMBOLS, Market, month
-
-
-@pytest.fixture(autouse=True)
-def _no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(months._CACHE, "_limit", 0)  # what is read is read anew
 
 
 @pytest.fixture(scope="module")

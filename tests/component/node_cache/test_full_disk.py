@@ -15,6 +15,8 @@ from tapedeck.market import gridded
 from tests.component.node_cache.daemon import damage, running
 from tests.component.node_cache.market import Market
 
+pytestmark = pytest.mark.usefixtures("nothing_kept")
+
 
 def test_the_least_recently_used_leaves_at_80_percent(tmp_path: Path, market: Market) -> None:
     quota = 8_000_000  # bytes; a decoded year of two months takes 3.4 MB, an encoded month 1.2 MB

@@ -16,6 +16,8 @@ from tapedeck.market.store import FolderStore
 from tests.component.node_cache.daemon import damage, running
 from tests.component.node_cache.market import DATASET, FIRST, Market, Watched, month
 
+pytestmark = pytest.mark.usefixtures("nothing_kept")
+
 
 @pytest.mark.parametrize("harm", ["flip", "truncate", "empty", "swap", "header", "fifo", "link"])
 def test_a_harmed_file_is_read_from_s3_and_found_at_the_next_use(tmp_path: Path, market: Market, harm: str) -> None:

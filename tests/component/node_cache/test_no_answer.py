@@ -16,6 +16,8 @@ from sidecar.near import NodeCache
 from tests.component.node_cache.daemon import running, started
 from tests.component.node_cache.market import Market, Watched
 
+pytestmark = pytest.mark.usefixtures("nothing_kept")
+
 
 @pytest.mark.parametrize("state", ["dead", "silent", "error", "nonsense", "short", "no port"])
 def test_a_daemon_that_does_not_answer_is_asked_once(

@@ -19,6 +19,8 @@ from tapedeck.market.store import FolderStore
 from tests.component.node_cache.daemon import Daemon, running
 from tests.component.node_cache.market import SYMBOLS, Market
 
+pytestmark = pytest.mark.usefixtures("nothing_kept")
+
 
 def test_the_second_read_hits_and_asks_s3_for_nothing(tmp_path: Path, market: Market) -> None:
     with running(tmp_path / "cache", market.store) as daemon:

@@ -15,7 +15,9 @@ from tapedeck.market.publish import Change
 from tapedeck.market.snapshot import Snapshot
 from tests.component.node_cache.daemon import Daemon, running
 from tests.component.node_cache.market import Watched
-from tests.unit.test_market_sealing import DATASET, NAMES, month
+from tests.unit.closed_years import DATASET, NAMES, month
+
+pytestmark = pytest.mark.usefixtures("nothing_kept")
 
 FIRST, LAST = date(2020, 1, 2), date(2020, 12, 31)
 FIELDS = COLUMNS[1:]
