@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
+import tomllib
+from collections import ChainMap
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,22 +21,44 @@ from tapedeck.engine.settings import SizeError
 from tests.unit.random_bars import cut, market, weights
 from tests.unit.small_bars import FREE, Block, block, run
 
-COSTLY = st.builds(
-    replace,
-    st.builds(
-        EngineSettings,
-        accounts=st.sampled_from(["one", "sleeves"]),
-        size_at=st.sampled_from(["decision", "fill"]),
-        rebalance=st.sampled_from(["change", "day", "month"]),
-    ),
-    fractional=st.booleans(),
-    commission_per_share=st.sampled_from([0.0, 0.01]),
-    commission_minimum=st.sampled_from([0.0, 0.0, 1.0, 5000.0]),
-    half_spread_per_share=st.sampled_from([0.0, 0.02, 30.0]),
-    cash=st.sampled_from([1_000_000.0, 50.0]),
-    commission_bps=st.sampled_from([0.0, 5.0, 900.0]),
-    leverage=st.sampled_from([1.0, 1.3, 4.0]),
-)
+DRAWN: dict[str, tuple[Any, ...]] = {
+    "cash": (1_000_000.0, 50.0),
+    "accounts": ("one", "sleeves"),
+    "size_at": ("decision", "fill"),
+    "rebalance": ("change", "day", "month"),
+    "leverage": (1.0, 1.3, 4.0),
+    "fractional": (True, False),
+    "lot_size": (0.0, 0.0, 0.01, 10.0),
+    "commission_bps": (0.0, 5.0, 900.0),
+    "commission_per_share": (0.0, 0.01),
+    "commission_minimum": (0.0, 0.0, 1.0, 5000.0),
+    "slippage_bps": (0.0, 2.0),
+    "half_spread_per_share": (0.0, 0.02, 30.0),
+    "impact_bps": (0.0, 50.0, 10_000.0),
+    "volume_cap": (0.0, 0.001, 0.1, 1.0),
+    "halt_zero_volume": (False, True),
+    "borrow_fee_annual": (0.0,),
+    "interest_credit_annual": (0.0,),
+    "interest_debit_annual": (0.0,),
+    "maintenance_margin": (0.0,),
+}
+"""What each setting is drawn from; the margin is a fraction of the most that the leverage leaves."""
+
+
+def made_of(drawn: dict[str, Any]) -> EngineSettings:
+    """Return the settings that are nearest to what was drawn and do not exclude each other."""
+    fractional = drawn["fractional"] or drawn["lot_size"] == 0.01
+    margin = drawn["maintenance_margin"] / drawn["leverage"]
+    return EngineSettings(**{**drawn, "fractional": fractional, "maintenance_margin": margin})
+
+
+COSTLY = st.fixed_dictionaries({name: st.sampled_from(values) for name, values in DRAWN.items()}).map(made_of)
+MODELS: dict[str, Any] = {
+    "commission_minimum": 1.0,
+    "impact_bps": 50.0,
+    "volume_cap": 0.1,
+    "halt_zero_volume": True,
+}
 ORDERS = ("C", "F", "row slice", "reversed", "unaligned")
 
 
@@ -67,7 +94,14 @@ def huge(seed: int, shape: tuple[int, int]) -> Any:
     return rng.choice([1e300, -1e300, 1.7e308, 5e-324, -0.0, 1.0, 1e18, np.nan], shape)
 
 
+def traded(seed: int, shape: tuple[int, int]) -> Any:
+    """Return volumes as markets and vendors have them: none, unknown, parts of a share, many."""
+    rng = np.random.default_rng(seed)
+    return rng.choice([0.0, np.nan, 0.37, 90.0, 1e3, 12_345.0, 4e4, 4e4], shape)
+
+
 def assert_equal(state: EngineState, done: Any, reference: EngineState, expected: core.StepResult) -> None:
+    assert done.calls == expected.calls
     assert done.fills.to_bytes() == expected.fills.to_bytes()
     for values, name in zip(done.values, ("equity", "net", "gross"), strict=True):
         assert values.tobytes() == getattr(expected, name).tobytes(), name
@@ -82,9 +116,8 @@ def assert_equal(state: EngineState, done: Any, reference: EngineState, expected
     per_session=st.sampled_from([1, 3]),
     gaps=st.sampled_from([0.0, 0.2, 0.7]),
     options=COSTLY,
-    lot=st.sampled_from([0.0, 0.0, 0.01, 10.0]),
     made=st.sampled_from([weights, wild, huge]),
-    orders=st.tuples(*[st.sampled_from(ORDERS)] * 3),
+    orders=st.tuples(*[st.sampled_from(ORDERS)] * 4),
     cuts=st.lists(st.integers(0, 120), max_size=5),
 )
 def test_the_compiled_pass_gives_the_references_bytes(  # noqa: PLR0917 - hypothesis names them
@@ -93,15 +126,13 @@ def test_the_compiled_pass_gives_the_references_bytes(  # noqa: PLR0917 - hypoth
     per_session: int,
     gaps: float,
     options: EngineSettings,
-    lot: float,
     made: Any,
     orders: tuple[str, ...],
     cuts: list[int],
 ) -> None:
     bars, splits, dividends = market(seed, 120, width, per_session, gaps)
+    bars.fields["volume"] = traded(seed, (120, width))
     targets = made(seed, (120, width))
-    if lot:
-        options = replace(options, lot_size=lot, fractional=lot != 10.0)
     ours, reference = (start(bars.symbols, options, splits, dividends) for _ in range(2))
     for first, last in zip([0, *sorted(cuts)], [*sorted(cuts), 120], strict=True):
         part = cut(bars, first, last)
@@ -111,12 +142,31 @@ def test_the_compiled_pass_gives_the_references_bytes(  # noqa: PLR0917 - hypoth
             with pytest.raises(SizeError, match="is too large"):
                 step(ours, part, targets[first:last])
             return
-        fields = {
-            name: laid_out(part.fields[name], order) for name, order in zip(("open", "close"), orders, strict=False)
-        }
-        done = kernel.passed(ours, replace(part, fields=fields), laid_out(targets[first:last], orders[2]))
+        fields = {name: laid_out(part.fields[name], order) for name, order in zip(part.fields, orders, strict=False)}
+        done = kernel.passed(ours, replace(part, fields=fields), laid_out(targets[first:last], orders[3]))
         assert_equal(ours, done, reference, expected)
         ours = EngineState.from_bytes(reference.to_bytes())
+
+
+def test_every_setting_is_drawn() -> None:
+    assert set(DRAWN) == {field.name for field in dataclasses.fields(EngineSettings)}
+
+
+@pytest.mark.parametrize("accounts", DRAWN["accounts"])
+@pytest.mark.parametrize("size_at", DRAWN["size_at"])
+def test_every_combination_of_models_gives_the_references_bytes(accounts: Any, size_at: Any) -> None:
+    models = [{name: value} for name, value in MODELS.items()]
+    bars, splits, dividends = market(3, 60, 3, 3, 0.1)
+    targets = weights(3, (60, 3)) * 2
+    seen = set()
+    for chosen in itertools.product([False, True], repeat=len(models)):
+        asked = dict(ChainMap(*itertools.compress(models, chosen)))
+        options = EngineSettings(accounts=accounts, size_at=size_at, leverage=2.0, **asked)
+        ours, reference = (start(bars.symbols, options, splits, dividends) for _ in range(2))
+        expected = core.by_books(reference, bars, targets)
+        assert_equal(ours, kernel.passed(ours, bars, targets), reference, expected)
+        seen.add((len(chosen) - sum(chosen), expected.equity.tobytes()))
+    assert len({equity for missing, equity in seen if missing == len(models) - 1}) == len(models)  # each does something
 
 
 @pytest.mark.parametrize(("rows", "width"), [(9000, 1), (700, 100), (40, 1500)])
@@ -157,7 +207,7 @@ def test_settings_that_the_kernel_does_not_follow_go_to_the_reference() -> None:
 
     assert kernel.knows(Later(leverage=3.0, half_spread_per_share=0.01, lot_size=10.0))
     assert not kernel.knows(Later(interest=0.02))
-    assert not kernel.knows(EngineSettings(volume_cap=0.1))
+    assert not kernel.knows(EngineSettings(borrow_fee_annual=0.1))
     assert not kernel.knows(EngineSettings(maintenance_margin=0.2))
 
 
@@ -206,3 +256,10 @@ def test_a_block_whose_times_do_not_fit_is_refused() -> None:
     bars = block([10.0, 10.0, 11.0])
     with pytest.raises(EngineError, match="2 sessions for 3 bars"):
         step(start(bars.symbols, FREE, [], []), replace(bars, session=bars.session[:2]), np.zeros((3, 1)))
+
+
+def test_an_installation_compiles_every_source_that_there_is() -> None:
+    folder = Path(compiled.__file__).parents[1]
+    (module,) = tomllib.loads((folder / "pyproject.toml").read_text())["tool"]["setuptools"]["ext-modules"]
+    for named, ending in (("sources", "*.c"), ("depends", "*.h")):
+        assert sorted(module[named]) == sorted(str(p.relative_to(folder)) for p in folder.glob(f"tapedeck/**/{ending}"))

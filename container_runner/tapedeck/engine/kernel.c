@@ -5,6 +5,8 @@
  * sum runs over ascending columns, as in Python.
  */
 #include "kernel.h"
+#include "kernel_market.h" /* from here on each uses what stands before it */
+#include "kernel_ledger.h"
 #include "kernel_books.h"
 
 #define EXPORT __attribute__((visibility("default")))

@@ -24,6 +24,19 @@ typedef struct { /* doubles; strides in values */
     int64_t row, column;
 } Table;
 
+typedef struct { /* costs.Commission: fraction of the value, currency a share, currency an order */
+    double rate, per_share, minimum;
+} Commission;
+
+typedef struct { /* costs.Slippage: fraction of the price, currency a share, fraction at the bar's whole volume */
+    double rate, half_spread, impact;
+} Slippage;
+
+typedef struct { /* liquidity.py: shares of a lot, share of the volume; `volume.at` is NULL where it does not matter */
+    double lot, cap;
+    Table volume;
+} Liquidity;
+
 typedef struct { /* kernel.py fills it in; the arrays of the state are changed in place */
     int64_t rows, columns, bars, dues, filled, room, most;
     Table open, close, targets;
@@ -34,7 +47,10 @@ typedef struct { /* kernel.py fills it in; the arrays of the state are changed i
     double *cash, *shares, *basis, *target, *pending, *unsized, *decided, *mark, *accrued;
     double *equity, *net, *gross; /* (rows), zeros */
     Fill *fills;
-    double start_cash, credit, lot, rate, per_share, minimum, slippage, half_spread;
+    double start_cash, credit;
+    Commission commission;
+    Slippage slippage;
+    Liquidity liquidity;
     int32_t sleeves, at_fill, error;
 } Pass;
 

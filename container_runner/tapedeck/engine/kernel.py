@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 from ctypes import POINTER, c_double, c_int32, c_int64, c_void_p
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tapedeck import compiled
 from tapedeck.engine import costs, fills, plan
 from tapedeck.engine.inputs import Array, Block
+from tapedeck.engine.margin import MarginCall
 from tapedeck.engine.settings import EngineSettings
 from tapedeck.engine.state import EngineState
 
@@ -24,8 +25,10 @@ _COSTS = {
     "commission_minimum",
     "slippage_bps",
     "half_spread_per_share",
+    "impact_bps",
 }
-KNOWN = frozenset(_SIZES | _COSTS)
+_MARKET = {"volume_cap", "halt_zero_volume"}
+KNOWN = frozenset(_SIZES | _COSTS | _MARKET)
 """The settings that kernel.c follows; each further one has to be at its default."""
 _STATE = ("cash", "shares", "basis", "target", "pending", "unsized", "decided", "mark", "accrued")
 _DUE = np.dtype([("row", "<i8"), ("kind", "<i4"), ("column", "<i4"), ("value", "<f8")])
@@ -43,6 +46,18 @@ class _Table(ctypes.Structure):
     _fields_ = [("at", c_void_p), ("row", c_int64), ("column", c_int64)]
 
 
+class _Commission(ctypes.Structure):
+    _fields_ = [(name, c_double) for name in ("rate", "per_share", "minimum")]
+
+
+class _Slippage(ctypes.Structure):
+    _fields_ = [(name, c_double) for name in ("rate", "half_spread", "impact")]
+
+
+class _Liquidity(ctypes.Structure):
+    _fields_ = [("lot", c_double), ("cap", c_double), ("volume", _Table)]
+
+
 class _Pass(ctypes.Structure):
     _fields_ = [
         *((name, c_int64) for name in ("rows", "columns", "bars", "dues", "filled", "room", "most")),
@@ -50,20 +65,21 @@ class _Pass(ctypes.Structure):
         *((name, c_void_p) for name in ("ts", "session", "rhythm", "due")),
         *((name, c_void_p) for name in _STATE),
         *((name, c_void_p) for name in ("equity", "net", "gross", "fills")),
-        *(
-            (name, c_double)
-            for name in ("start_cash", "credit", "lot", "rate", "per_share", "minimum", "slippage", "half_spread")
-        ),
+        *((name, c_double) for name in ("start_cash", "credit")),
+        ("commission", _Commission),
+        ("slippage", _Slippage),
+        ("liquidity", _Liquidity),
         *((name, c_int32) for name in ("sleeves", "at_fill", "error")),
     ]
 
 
 @dataclass(frozen=True)
 class Passed:
-    """What the pass brought: fills, and (3, n) equity, net and gross value at each bar's close."""
+    """What the pass brought: fills, (3, n) equity, net and gross value at each bar's close, and margin calls."""
 
     fills: fills.Fills
     values: Array
+    calls: tuple[MarginCall, ...] = ()
 
 
 def passed(state: EngineState, block: Block, targets: Array) -> Passed | None:
@@ -78,8 +94,8 @@ def passed(state: EngineState, block: Block, targets: Array) -> Passed | None:
     kept = {name: getattr(state, name).copy() for name in _STATE}
     values = np.zeros((3, len(block.ts)))
     due = plan.due(state, block)
-    fields = {"open": block.fields["open"], "close": block.fields["close"], "targets": targets}
-    tables = {name: _strided(table) for name, table in fields.items()}
+    read = ("open", "close", "volume") if state.settings.by_volume else ("open", "close")
+    tables = {name: _strided(block.fields[name]) for name in read} | {"targets": _strided(targets)}
     arrays = {
         "ts": np.ascontiguousarray(block.ts, np.int64),
         "session": np.ascontiguousarray(block.session, np.int32),
@@ -111,17 +127,21 @@ def _call(state: EngineState, rows: int, dues: int, arrays: dict[str, NDArray[An
     """Return the argument of `kernel_pass`; its pointers are into `arrays` and `tables`, which have to outlive it."""
     settings = state.settings
     call = _Pass(rows=rows, columns=len(state.symbols), bars=state.bars, dues=dues, most=fills.MOST)
-    for name, table in tables.items():
-        row, column = (step // 8 for step in table.strides)
-        setattr(call, name, _Table(table.ctypes.data, row, column))
+    for name in ("open", "close", "targets"):
+        setattr(call, name, _table(tables[name]))
     for name, array in arrays.items():
         setattr(call, name, array.ctypes.data)
-    commission, slippage = costs.commission(settings), costs.slippage(settings)
-    call.start_cash, call.credit, call.lot = settings.cash, settings.leverage - 1.0, settings.lot
-    call.rate, call.per_share, call.minimum = commission.rate, commission.per_share, commission.minimum
-    call.slippage, call.half_spread = slippage.rate, slippage.half_spread
+    call.start_cash, call.credit = settings.cash, settings.leverage - 1.0
+    call.commission = _Commission(*astuple(costs.commission(settings)))
+    call.slippage = _Slippage(*astuple(costs.slippage(settings)))
+    call.liquidity = _Liquidity(settings.lot, settings.volume_cap, _table(tables.get("volume")))
     call.sleeves, call.at_fill = settings.accounts == "sleeves", settings.size_at == "fill"
     return call
+
+
+def _table(array: Array | None) -> _Table:
+    """Return where an array lies; NULL for None."""
+    return _Table() if array is None else _Table(array.ctypes.data, *(step // 8 for step in array.strides))
 
 
 def _strided(array: Array) -> Array:
