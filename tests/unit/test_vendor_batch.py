@@ -43,7 +43,9 @@ def both(
 
 
 price = st.sampled_from(["1", "1.5", "1.50", "2", "1.25", "100.123456789012"])
-odd = st.sampled_from(["0", "-1", "", "x", "1e1", "+2", " 1", "9007199254740992", "1.1234567890123", "0x1", "nan", "7"])
+odd = st.sampled_from(
+    ["0", "-1", "", "x", "1e1", "+2", " 1", "9007199254740992", "1.1234567890123", "0x1", "nan", "7", "93E-41"]
+)
 symbol = st.sampled_from(["A", "B", "b", "BRK.B"])
 stamp = st.sampled_from(
     ["2020-01-02 09:30", "2020-01-02 09:31", "2020-01-02 09:32", "2020-02-03 10:00", "2020-01-03 15:59"]
@@ -154,6 +156,12 @@ def test_a_row_that_is_wrong_is_named_with_its_line_in_whatever_block() -> None:
     reading, at_once = both(MINUTE, body.encode(), "reject", block=500)
     assert at_once
     assert [(one.line, one.code) for one in reading.problems.shown] == [(62, "price"), (123, "number")]
+
+
+@pytest.mark.parametrize("text", ["93E-41", "2.5e-84", "9e-13", "1e005", ".5E+-5", "0E-6352"])
+def test_a_number_that_arrow_would_round_or_take_for_one_is_refused_in_a_block_too(text: str) -> None:
+    reading, _ = both(MINUTE, (PLAIN + f"A,2020-01-02 09:30,1,1,1,1,{text},n\n").encode())
+    assert [(one.line, one.code) for one in reading.problems.shown] == [(2, "number")]
 
 
 def test_scales_of_other_symbols_in_a_block_do_not_matter() -> None:

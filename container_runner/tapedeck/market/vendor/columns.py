@@ -31,8 +31,11 @@ def is_whole(texts: Any) -> bool:
 
 
 def ticks(texts: Sequence[Any], scales: Sequence[int]) -> tuple[list[Any], int]:
-    """Return numbers as int64 with the first of the decimal scales that all fit. Raises `SecondLookError`."""
-    if any(pc.max(pc.binary_length(text)).as_py() > _DIGITS for text in texts):
+    """Return numbers as int64 with the first of the decimal scales that all fit. Raises `SecondLookError`.
+
+    Numbers with an exponent get the second look: far below a scale Arrow makes 0 of them without a word.
+    """
+    if any(pc.max(pc.binary_length(text)).as_py() > _DIGITS or _exponent(text) for text in texts):
         raise SecondLookError
     for scale in scales:
         try:
@@ -41,6 +44,12 @@ def ticks(texts: Sequence[Any], scales: Sequence[int]) -> tuple[list[Any], int]:
             continue
         return [_low(one) for one in decimals], scale
     raise SecondLookError
+
+
+def _exponent(texts: Any) -> bool:
+    """Say whether there may be an exponent: an E is in the texts, or in what lies beside them."""
+    letters = bytes(texts.buffers()[2] or b"")
+    return b"e" in letters or b"E" in letters
 
 
 def _low(decimals: Any) -> Any:
