@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tapedeck.market import calendar as calendars
 from tapedeck.market import layout
 from tapedeck.market.encoding import COLUMNS
-from tapedeck.market.vendor import drop, parquet
+from tapedeck.market.vendor import drop, parquet, tabular
 from tapedeck.market.vendor.reading import Reading
 
 DAILY = layout.parse_dataset("equities-1d")
@@ -118,6 +118,26 @@ def test_databentos_days_are_utc_dates_and_an_undefined_price_is_named() -> None
     assert good.series["AAPL"].first == date(2021, 1, 4)
     bad = drop.read(DAILY, "a.csv", (DATABENTO + row.format(2**63 - 1)).encode())
     assert (bad.problems.shown[0].line, bad.problems.shown[0].message) == (2, "open: the price is undefined")
+
+
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [
+        ([("1609770600000000000", "100", "100.5")], 2),
+        ([("2021-01-04T14:30:00Z", "100.5", "100.5"), ("2021-01-04T14:31:00Z", "100", "100")], 3),
+        ([("1609770600000000000", "1e9", "1000000000")], 2),
+    ],
+)
+@pytest.mark.parametrize("block", [1, 10_000])
+def test_databentos_whole_numbers_and_decimals_in_one_file_are_refused(
+    rows: list[tuple[str, str, str]], line: int, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A 100 beside a 100.5 is 100 dollars, not 100 billionths."""
+    monkeypatch.setattr(tabular, "BLOCK", block)
+    text = "".join(f"{at},33,1,7,{opened},{price},{price},{price},5,AAPL\n" for at, opened, price in rows)
+    problems = drop.read(MINUTE, "a.csv", (DATABENTO + text).encode()).problems.shown
+    assert [(one.line, one.code) for one in problems] == [(line, "number")]
+    assert "billionths" in problems[0].message
 
 
 def parquet_bytes(**values: Any) -> bytes:

@@ -23,7 +23,7 @@ from tapedeck.market.encoding import PRICES
 from tapedeck.market.vendor.cells import NO_ADJUSTED, Rows
 from tapedeck.market.vendor.columns import SCALES, SecondLookError, by_text, changes, int64, is_whole, late, raw, ticks
 from tapedeck.market.vendor.form import Layout
-from tapedeck.market.vendor.reading import PLACES, Reading
+from tapedeck.market.vendor.reading import OFF_GRID, PLACES, Reading
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,14 @@ class _Batch:
         self._table = _table(block)
         self._named: list[str] = []  # the symbols
         self._scales = 0, 0  # decimals of prices and volume
+        self._price = ""  # one of them, as written
 
     def take(self) -> None:
         """Take all rows. Raises `SecondLookError`, ArrowException or ValueError before anything is taken."""
         others = self._others()
         if len(self._table["line"]):
             left_out, rows = self._rows()
+            self._form.price(self._price)  # which may mind how the file's other blocks write theirs
             self._leave_out(left_out)
             self._hand_over(rows)
         self._leave_out(others)
@@ -122,6 +124,8 @@ class _Batch:
         ats, codes = by_text(self._table["date"], lambda text: when(self._reading, text))
         self._table |= prices | {"volume": volumes, "symbol": self._symbols(), "date": codes}
         places = [self._reading.place(at) for at in ats]
+        if OFF_GRID in places:
+            raise SecondLookError
         left_out = self._drop([place if isinstance(place, str) else None for place in places], codes)
         codes, starts = self._table.pop("date"), [place if isinstance(place, int) else None for place in places]
         rows = {name: self._table[name] for name in (*PRICES, "volume", "line", "symbol")}
@@ -152,6 +156,7 @@ class _Batch:
         if self._form.fixed and not fixed and any(pc.any(pc.utf8_is_digit(text)).as_py() for text in texts):
             raise SecondLookError  # whole numbers and decimals mean different things here
         columns, scale = ticks(texts, (0,) if fixed else SCALES)
+        self._price = texts[0][0].as_py()
         opened, high, low, closed = columns
         (volume,), volume_scale = ticks([self._table["volume"]], SCALES)
         sound = (

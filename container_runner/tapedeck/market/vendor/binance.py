@@ -35,7 +35,7 @@ def read(reading: Reading, file: str, name: str, lines: Iterable[str]) -> None:
             if len(row) != _COLUMNS:
                 raise ValueError(f"{len(row)} columns, klines have {_COLUMNS}")
             minute = _MINUTE_MS * (1000 if row[0].isdigit() and int(row[0]) >= _MICROSECONDS else 1)
-            at = polygon.since_1970(reading, row[0], minute)
+            at = reading.start(polygon.since_1970(reading, row[0], minute))
             opened, high, low, close, volume = map(encoding.ticks, row[1:6])
         except ValueError as error:  # EncodingError is one
             reading.problems.add(file, line, "row", f"{symbol}: {error}")

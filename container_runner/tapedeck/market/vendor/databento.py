@@ -48,16 +48,28 @@ def _utc_day(seconds: int) -> date:
     return datetime.fromtimestamp(seconds, UTC).date()
 
 
-def _price(text: str) -> Tick:
-    if text == _UNDEFINED:
-        raise EncodingError("the price is undefined")
-    return encoding.ticks(f"{text}e-{_DECIMALS}" if text.lstrip("-").isdigit() else text)
+class _Prices:
+    """Reads a file's prices: all of them are billionths, or all are decimals."""
+
+    def __init__(self) -> None:
+        self._whole: bool | None = None
+
+    def __call__(self, text: str) -> Tick:
+        if text == _UNDEFINED:
+            raise EncodingError("the price is undefined")
+        whole = text.lstrip("-").isdigit()
+        if whole is not (self._whole if self._whole is not None else whole):
+            raise EncodingError(f"{text!r} in a file that has prices as decimals and as whole numbers, of billionths")
+        value = encoding.ticks(f"{text}e-{_DECIMALS}" if whole else text)
+        self._whole = whole
+        return value
 
 
 def _other(reading: Reading, row: Fields) -> str | None:
     return None if _RTYPES.get(row["rtype"]) == reading.dataset.bar else "bars of another length"
 
 
-LAYOUT = Layout(
-    _NAMES, ("symbol", "date", "rtype", *encoding.PRICES, "volume"), _when, _price, other=_other, fixed=_DECIMALS
-)
+def layout() -> Layout:
+    """Return the layout of one file."""
+    needed = ("symbol", "date", "rtype", *encoding.PRICES, "volume")
+    return Layout(_NAMES, needed, _when, _Prices(), other=_other, fixed=_DECIMALS)

@@ -87,7 +87,7 @@ def _layout(header: list[str]) -> Layout:
     names = set(map(bare, header))
     if "windowstart" in names:
         return polygon.LAYOUT
-    return databento.LAYOUT if "tsevent" in names else plain.LAYOUT
+    return databento.layout() if "tsevent" in names else plain.LAYOUT
 
 
 class _Opener:

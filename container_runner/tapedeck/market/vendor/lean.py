@@ -38,7 +38,7 @@ def read_bars(reading: Reading, file: str, name: str, lines: Iterable[str]) -> N
         try:
             if len(row) != _COLUMNS:
                 raise ValueError(f"{len(row)} columns, LEAN's bars have {_COLUMNS}")
-            at = (day, _minutes(row[0])) if day else _when(row[0])
+            at = reading.start((day, _minutes(row[0])) if day else _when(row[0]))
             opened, high, low, close = (_price(text, scale) for text in row[1:5])
             volume = encoding.ticks(row[5])
         except ValueError as error:  # EncodingError is one
@@ -98,6 +98,8 @@ def _price(text: str, scale: int | None) -> Tick:
 
 
 def _minutes(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"{text!r} is no time: milliseconds after midnight")
     minutes, rest = divmod(int(text), _MINUTE_MS)
     if rest:
         raise ValueError(f"{text!r} ms is no minute's start")

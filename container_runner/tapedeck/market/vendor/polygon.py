@@ -24,7 +24,7 @@ _CLASS_PREFIX = "X:"  # of crypto pairs, X:BTC-USD
 
 
 def _when(reading: Reading, text: str) -> tuple[date, int]:
-    return since_1970(reading, text, _MINUTE_NS)
+    return reading.start(since_1970(reading, text, _MINUTE_NS))
 
 
 def since_1970(reading: Reading, text: str, minute: int) -> tuple[date, int]:

@@ -19,6 +19,7 @@ from tapedeck.market.vendor.series import Series
 
 BadRows = Literal["reject", "quarantine"]
 PLACES = 10  # that are told of a reason
+OFF_GRID = "between two bars' starts"  # no reason to leave a row out, but to refuse the file: its bars are others
 HELD_ROWS = 2_000_000  # in memory, before they are spilled to a file: some 170 MB
 
 
@@ -160,8 +161,20 @@ class Reading:
         place = self.place(at)
         if isinstance(place, int):
             return place
-        self.leave_out(place, file, line)
+        if place == OFF_GRID:
+            self.problems.add(file, line, "date", self._no_start(at))
+        else:
+            self.leave_out(place, file, line)
         return None
+
+    def _no_start(self, at: tuple[date, int]) -> str:
+        return f"{at[0]} {at[1] // 60:02}:{at[1] % 60:02} is no start of a bar of {self.dataset.bar}"
+
+    def start(self, at: tuple[date, int]) -> tuple[date, int]:
+        """Return `at` of a vendor whose days begin at midnight. Raises ValueError for another time of a daily bar."""
+        if self.dataset.bar == "1d" and at[1]:
+            raise ValueError(self._no_start(at))
+        return at
 
     def leave_out(self, reason: str, file: str, line: int) -> None:
         """Count a row that is not taken."""
@@ -169,7 +182,7 @@ class Reading:
         self.seen(reason, file, line)
 
     def place(self, at: tuple[date, int]) -> int | str:
-        """Return where a bar stands, us UTC; why it is left out when it is not on the grid."""
+        """Return where a bar stands, us UTC; why it is left out when it is not on the grid, or `OFF_GRID`."""
         day, minutes = at
         starts = self._starts.get(day)
         if starts is None:
@@ -177,7 +190,9 @@ class Reading:
         if not starts:
             return "no session"
         ts = starts[0] if self.dataset.bar == "1d" else self.calendar.to_utc(day, minutes)
-        return ts if ts in starts else "outside of the session"
+        if ts in starts:
+            return ts
+        return OFF_GRID if starts.start < ts < starts.stop else "outside of the session"
 
     def _spill_all(self) -> None:
         self._spill = self._spill or Spill()
