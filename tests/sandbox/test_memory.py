@@ -17,7 +17,7 @@ from infra.local.cluster.endings import terminated
 from infra.local.cluster.engine import Engine, probe
 from sandbox import policy
 from tapedeck.market.store import FolderStore
-from tests.component import pod as component
+from tests.component.pod import halves as component
 from tests.sandbox.conftest import Cluster
 from tests.sandbox.one_sentry import SOURCE, VENVS, OneSentry, own
 

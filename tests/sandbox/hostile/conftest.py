@@ -19,7 +19,7 @@ from moto.server import ThreadedMotoServer
 
 from sandbox import policy
 from tapedeck.market.store import S3Store
-from tests.component.pod import publish_market
+from tests.component.pod.halves import publish_market
 from tests.sandbox.conftest import ROOT, Cluster, processes
 from tests.sandbox.hostile.cases import CASES, NEIGHBOUR
 from tests.sandbox.hostile.run import Case, Ended, Platform

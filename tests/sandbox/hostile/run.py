@@ -17,8 +17,8 @@ from typing import Any
 import contract
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import S3Store
-from tests.component.pod import MONTHLY, canonical
-from tests.component.pod import manifest as run_manifest
+from tests.component.pod.halves import MONTHLY, canonical
+from tests.component.pod.halves import manifest as run_manifest
 from tests.sandbox.conftest import Cluster
 from tests.unit.job_manifests import NAMESPACE, manifest
 

@@ -11,7 +11,7 @@ import pytest
 
 import contract
 from tapedeck.market.store import FolderStore
-from tests.component.pod import Pod, manifest, publish_market
+from tests.component.pod.halves import Pod, manifest, publish_market
 from tests.sandbox.hostile.conftest import Campaign
 from tests.sandbox.hostile.run import STRATEGIES
 

@@ -12,8 +12,7 @@ import pytest
 import contract
 from sidecar import attempt
 from tapedeck.market.snapshot import Snapshot
-from tapedeck.market.store import FolderStore
-from tests.component.pod import MONTHLY, SYMBOLS, WHOLE, Pod, manifest, publish_market
+from tests.component.pod.halves import MONTHLY, SYMBOLS, WHOLE, Pod, manifest
 
 STRATEGY = """
 import numpy as np
@@ -31,18 +30,6 @@ class Mine(Strategy):
 """
 CLEAN = "return (sma(bars.close, 3) > sma(bars.close, 10)) / bars.width"
 SHIFTED = "return np.vstack([bars.close[1:] > bars.close[:-1], np.zeros((1, 3))]) / 3"
-
-
-@pytest.fixture(scope="module")
-def market(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Snapshot]:
-    root = tmp_path_factory.mktemp("published") / "market"
-    return root, publish_market(FolderStore(root))
-
-
-@pytest.fixture
-def pod(tmp_path: Path, market: tuple[Path, Snapshot]) -> Pod:
-    (tmp_path / "market").symlink_to(market[0])
-    return Pod(tmp_path / "pod")
 
 
 def run(pod: Pod, snapshot: Snapshot, body: str, cuts: int = 3, source: str = STRATEGY, **changes: Any) -> Any:

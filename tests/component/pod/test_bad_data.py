@@ -11,8 +11,8 @@ from tapedeck.market import layout
 from tapedeck.market.errors import StoreError
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import FolderStore
-from tests.component.pod import Pod, manifest, publish_market
-from tests.component.test_pod_hostile import HONEST
+from tests.component.pod.halves import Pod, manifest, publish_market
+from tests.component.pod.honest import HONEST
 
 Damage = Callable[[Path], None]
 
@@ -23,6 +23,10 @@ def gone(path: Path) -> None:
 
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
+
+
+def overwritten(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-10] + b"0123456789")
 
 
 def empty(path: Path) -> None:
@@ -62,6 +66,7 @@ def places(root: Path, snapshot: Snapshot) -> dict[str, tuple[Path, str]]:
     [
         ("month", gone, "the object is gone"),
         ("month", cut, "is no file of bars"),
+        ("month", overwritten, "is no file of bars"),
         ("month", empty, "is no file of bars"),
         ("month", flipped, ""),
         ("month", another, "does not have the snapshot's digest"),

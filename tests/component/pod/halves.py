@@ -32,7 +32,7 @@ from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import FolderStore, ObjectStore
 from tapedeck.versions import ENGINE_VERSION, METRIC_SCHEMA
 
-CODE = Path(__file__).parents[2] / "container_runner"
+CODE = Path(__file__).parents[3] / "container_runner"
 JOB = "0f8fad5b-d9cb-469f-a165-70867728950e"
 XNYS = calendars.get("XNYS")
 SESSIONS = XNYS.sessions(date(2020, 1, 2), date(2020, 8, 31))
@@ -227,3 +227,12 @@ class Pod:
         body = self.runs.get(ref["key"])
         assert hashlib.sha256(body).hexdigest() == ref["sha256"] and len(body) == ref["bytes"]
         return body
+
+
+def failure(pod: Pod, run: contract.RunManifest, source: str, **limits: Any) -> contract.RunFailure:
+    """Run a strategy that fails; return why, as it is told once."""
+    last = pod.run(run, source, **limits)
+    assert last["type"] == "FAILED", last
+    assert last["failure"] is not None
+    assert [event["type"] for event in pod.events()].count("FAILED") == 1
+    return last["failure"]

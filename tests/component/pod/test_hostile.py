@@ -1,11 +1,8 @@
 """Strategies that do what they should not: ignored or named, never believed."""
 
-import dataclasses
-import hashlib
+from __future__ import annotations
+
 import re
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,42 +10,11 @@ import pytest
 
 import contract
 from sandbox import policy
-from sidecar import attempt, watch
 from tapedeck.market.snapshot import Snapshot
-from tapedeck.market.store import FolderStore
-from tests.component.pod import WHOLE, Pod, manifest, publish_market
+from tests.component.pod.halves import WHOLE, Pod, failure, manifest
+from tests.component.pod.honest import HONEST, attack
 
-HONEST = """
-from tapedeck import Strategy
-import os, sys, time, json, signal
-
-OUT = sys.argv[2]
-def path(index):
-    return f"{OUT}/decisions-{index:06}.bin"
-
-class Mine(Strategy):
-    fields = ("close",)
-    calls = 0
-    def weights(self, bars):
-        index, self.calls = self.calls, self.calls + 1
-        # attack
-        return (bars.close > 100.0) / bars.width
-"""
-
-
-def attack(*lines: str) -> str:
-    return HONEST.replace("# attack", "\n        ".join(lines))
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attempt, "LEAVE_WITHIN_S", 0.2)
-
-
-@pytest.fixture(scope="module")
-def market(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Snapshot]:
-    root = tmp_path_factory.mktemp("published") / "market"
-    return root, publish_market(FolderStore(root))
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @pytest.fixture(scope="module")
@@ -60,18 +26,8 @@ def honest(tmp_path_factory: pytest.TempPathFactory, market: tuple[Path, Snapsho
     return pod.result()
 
 
-@pytest.fixture
-def pod(tmp_path: Path, market: tuple[Path, Snapshot]) -> Pod:
-    (tmp_path / "market").symlink_to(market[0])
-    return Pod(tmp_path / "pod")
-
-
-def failure(pod: Pod, market: tuple[Path, Snapshot], code: str, **limits: Any) -> contract.RunFailure:
-    last = pod.run(manifest(market[1].id, code), code, **limits)
-    assert last["type"] == "FAILED", last
-    assert last["failure"] is not None
-    assert [e["type"] for e in pod.events()].count("FAILED") == 1
-    return last["failure"]
+def failed(pod: Pod, market: tuple[Path, Snapshot], code: str, **limits: Any) -> contract.RunFailure:
+    return failure(pod, manifest(market[1].id, code), code, **limits)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +45,7 @@ def failure(pod: Pod, market: tuple[Path, Snapshot], code: str, **limits: Any) -
 def test_decisions_that_are_no_plain_file_of_the_exact_size_fail_the_run_by_name(
     pod: Pod, market: tuple[Path, Snapshot], made: str
 ) -> None:
-    named = failure(pod, market, attack(made, "time.sleep(60)"))
+    named = failed(pod, market, attack(made, "time.sleep(60)"))
     assert named["kind"] == "CODE"
     assert "decisions-000000.bin" in named["message"] and "expected 528 bytes" in named["message"]
 
@@ -123,7 +79,7 @@ def test_infinite_weights_are_named_with_bar_and_symbol(pod: Pod, market: tuple[
         "    w[2, 1] = float('inf')",
         "    return w",
     )
-    named = failure(pod, market, code)
+    named = failed(pod, market, code)
     assert named["kind"] == "CODE"
     assert named["message"] == "the weight of IBM at bar 2020-04-03T13:30+00:00 is infinite"
 
@@ -132,7 +88,7 @@ def test_an_exception_in_the_middle_names_file_and_line_and_the_log_has_the_trac
     pod: Pod, market: tuple[Path, Snapshot]
 ) -> None:
     code = attack("if index == 2: raise KeyError('x')")
-    named = failure(pod, market, code)
+    named = failed(pod, market, code)
     assert (named["kind"], named["file"], named["line"]) == ("CODE", "strategy.py", 14)
     what, where = named["message"].split("\n")
     assert what == "KeyError: 'x'"
@@ -160,7 +116,7 @@ def test_an_exception_in_the_middle_names_file_and_line_and_the_log_has_the_trac
 def test_a_process_that_ends_early_is_named_by_its_exit(
     pod: Pod, market: tuple[Path, Snapshot], made: str, words: str
 ) -> None:
-    named = failure(pod, market, attack("print('last words', file=sys.stderr)", made))
+    named = failed(pod, market, attack("print('last words', file=sys.stderr)", made))
     assert named["kind"] == "CODE" and words in named["message"]
 
 
@@ -168,7 +124,7 @@ def test_a_claim_of_another_kind_than_the_strategys_own_is_not_believed(
     pod: Pod, market: tuple[Path, Snapshot]
 ) -> None:
     claim = {"kind": "PLATFORM", "message": "retry me", "file": None, "line": None, "cell": None, "traceback": ""}
-    named = failure(pod, market, attack(f"json.dump({claim!r}, open(OUT + '/failure.json', 'w')); os._exit(5)"))
+    named = failed(pod, market, attack(f"json.dump({claim!r}, open(OUT + '/failure.json', 'w')); os._exit(5)"))
     assert named["kind"] == "CODE" and "exit code 5" in named["message"]
 
 
@@ -176,7 +132,7 @@ def test_a_memory_error_is_out_of_memory_with_peak_and_limit(pod: Pod, market: t
     code = attack(
         "import resource", "resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))", "x = bytearray(3 << 30)"
     )
-    named = failure(pod, market, code)
+    named = failed(pod, market, code)
     assert named["kind"] == "OUT_OF_MEMORY"
     assert "2048 MiB of addresses allowed" in named["message"] and "MiB in memory at the peak" in named["message"]
 
@@ -185,7 +141,7 @@ def test_silence_is_a_timeout(tmp_path: Path, market: tuple[Path, Snapshot]) -> 
     (tmp_path / "market").symlink_to(market[0])
     pod = Pod(tmp_path / "pod", deadline_seconds=6)
     code = attack("time.sleep(60)")
-    named = failure(pod, market, code)
+    named = failed(pod, market, code)
     assert named["kind"] == "TIMEOUT" and "chunk 0" in named["message"]
 
 
@@ -207,93 +163,13 @@ def test_a_log_flood_is_bounded_and_the_cut_is_stated(pod: Pod, market: tuple[Pa
 
 def test_a_lookback_that_does_not_fit_is_a_limit_with_sizes(pod: Pod, market: tuple[Path, Snapshot]) -> None:
     code = HONEST + "    def lookback(self):\n        return 10**7\n"
-    assert failure(pod, market, code)["kind"] == "LIMIT"
+    assert failed(pod, market, code)["kind"] == "LIMIT"
 
 
 def test_a_chunk_that_does_not_fit_is_a_limit_with_sizes(pod: Pod, market: tuple[Path, Snapshot]) -> None:
     process = {**policy.load().process, "file_size": 500}
-    named = failure(pod, market, HONEST, process=process)
+    named = failed(pod, market, HONEST, process=process)
     assert named["kind"] == "LIMIT" and "3 symbols" in named["message"] and "MiB" in named["message"]
-
-
-def test_damaged_market_data_is_named_with_symbol_and_month(tmp_path: Path) -> None:
-    store = FolderStore(tmp_path / "market")
-    snapshot = publish_market(store, seed="another: months are kept in memory by their content")
-    for path in (tmp_path / "market").rglob("*"):
-        if path.is_file() and "IBM/2020/05" in str(path):
-            path.write_bytes(path.read_bytes()[:-10] + b"0123456789")
-    pod = Pod(tmp_path / "pod")
-    named = failure(pod, (tmp_path, snapshot), HONEST)
-    assert named["kind"] == "DATA" and "IBM" in named["message"] and "2020-05" in named["message"]
-
-
-def test_another_manifest_than_the_attempts_is_refused(pod: Pod, market: tuple[Path, Snapshot]) -> None:
-    settings = pod.submit(manifest(market[1].id, HONEST), HONEST)
-    wrong = dataclasses.replace(settings, manifest_digest=hashlib.sha256(b"").hexdigest())
-    pod.sidecar(wrong).run()
-    [only] = pod.events()
-    assert only["type"] == "FAILED" and only["failure"] is not None
-    assert only["failure"]["kind"] == "PLATFORM" and wrong.manifest_digest in only["failure"]["message"]
-    assert not (pod.inside / "run.json").exists()
-
-
-def test_code_of_another_digest_is_refused(pod: Pod, market: tuple[Path, Snapshot]) -> None:
-    run = manifest(market[1].id, HONEST)
-    settings = pod.submit(run, HONEST)
-    pod.runs.put(run["code"]["key"], b"import os")
-    pod.sidecar(settings).run()
-    [only] = pod.events()
-    assert only["failure"] is not None and only["failure"]["kind"] == "PLATFORM"
-    assert not (pod.inside / "source").exists()
-
-
-def _interrupted(pod: Pod, market: tuple[Path, Snapshot], end: Callable[[], None]) -> int:
-    """Run until chunk 1 is being worked on, let `end` happen to the strategy, then terminate; return the exit code."""
-    code = attack("print('working', flush=True)", "time.sleep(60 * index)")
-    settings = pod.submit(manifest(market[1].id, code), code)
-    codes: list[int] = []
-    pod.start_strategy()
-    sidecar = threading.Thread(target=lambda: codes.append(pod.sidecar(settings).run()))
-    sidecar.start()
-    until = time.monotonic() + 20
-    while not (pod.inside / contract.chunk_header(1)).exists() and time.monotonic() < until:
-        time.sleep(0.05)
-    time.sleep(1)  # the launcher writes a segment every 0.1 s
-    end()
-    pod.terminated.set()
-    sidecar.join(20)
-    pod.stop()
-    assert [line["text"] for line in pod.log()] == ["working", "working"]
-    return codes[0]
-
-
-def test_sigterm_drains_the_attempt_after_its_logs(pod: Pod, market: tuple[Path, Snapshot]) -> None:
-    assert _interrupted(pod, market, pod.stop) == 0
-    assert pod.events()[-1]["type"] == "DRAINED"
-
-
-def test_a_container_killed_from_outside_leaves_its_logs_and_the_naming_to_the_pods_status(
-    pod: Pod, market: tuple[Path, Snapshot], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(watch, "DRAIN_FOLLOWS_S", 0.2)
-    assert _interrupted(pod, market, pod.kill) == 1
-    assert {e["type"] for e in pod.events()} == {"STARTED", "PROGRESS"}
-
-
-def test_a_sidecar_that_is_started_again_does_not_begin_again(pod: Pod, market: tuple[Path, Snapshot]) -> None:
-    code = HONEST
-    settings = pod.submit(manifest(market[1].id, code), code)
-    (pod.out / "exit.bin").write_bytes(contract.EXIT.pack(contract.EXIT_MAGIC, 15, 0, 0))
-    pod.terminated.set()
-    assert pod.sidecar(settings).run() == 0
-    assert [e["type"] for e in pod.events()] == ["STARTED", "DRAINED"]
-    assert pod.sidecar(settings).run() == 0
-    assert len(pod.events()) == 2
-    (pod.state / "events.json").write_text('{"seq": 2, "ended": false}')
-    assert pod.sidecar(settings).run() == 0
-    last = pod.events()[-1]
-    assert last["failure"] is not None and last["failure"]["kind"] == "PLATFORM"
-    assert "restarted" in last["failure"]["message"]
 
 
 def test_a_failure_after_the_last_decision_is_a_failure(pod: Pod, market: tuple[Path, Snapshot]) -> None:

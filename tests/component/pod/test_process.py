@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 
 import contract
 from tapedeck.market.store import S3Store
-from tests.component.pod import CODE, JOB, Pod, manifest, publish_market
+from tests.component.pod.halves import CODE, JOB, Pod, manifest, publish_market
 
 STRATEGY = """
 from tapedeck import Strategy

@@ -21,7 +21,7 @@ from tapedeck import engine, source, strategy
 from tapedeck.bars import Bars
 from tapedeck.market import adjust, reader
 from tapedeck.market.snapshot import Snapshot
-from tests.component.pod import (
+from tests.component.pod.halves import (
     DIVIDEND,
     END,
     JOB,
@@ -33,7 +33,6 @@ from tests.component.pod import (
     WHOLE,
     Pod,
     manifest,
-    publish_market,
 )
 
 CROSSOVER = """
@@ -58,20 +57,6 @@ class Mine(Strategy):
         return (mean(self.fast) > mean(self.slow)) / bars.width
 """
 SHORT = [("2020-03-02", "2020-03-04"), ("2020-03-05", "2020-03-06"), ("2020-03-09", "2020-08-31")]  # than the history
-
-
-@pytest.fixture(scope="module")
-def market(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Snapshot]:
-    from tapedeck.market.store import FolderStore
-
-    root = tmp_path_factory.mktemp("published") / "market"
-    return root, publish_market(FolderStore(root))
-
-
-@pytest.fixture
-def pod(tmp_path: Path, market: tuple[Path, Snapshot]) -> Pod:
-    (tmp_path / "market").symlink_to(market[0])
-    return Pod(tmp_path / "pod")
 
 
 def in_process(snapshot: Snapshot, tmp_path: Path, lookback: int, params: dict[str, Any]) -> tuple[Any, Any, Any]:

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 import contract
-from sidecar import attempt
 from tapedeck import laptop
 from tapedeck.engine import ENGINE_VERSION, EngineSettings
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import FolderStore
-from tests.component.pod import END, MONTHLY, START, SYMBOLS, WHOLE, Pod, manifest, publish_market
+from tests.component.pod.halves import END, MONTHLY, START, SYMBOLS, WHOLE, Pod, failure, manifest
+
+pytestmark = pytest.mark.usefixtures("impatient")
 
 STRATEGY = f"""# /// backtest
 # dataset = "equities-1d"
@@ -56,28 +57,8 @@ def attack(*lines: str) -> str:
     return STRATEGY.replace("# attack", "\n        ".join(lines))
 
 
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attempt, "LEAVE_WITHIN_S", 0.2)
-
-
-@pytest.fixture(scope="module")
-def market(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Snapshot]:
-    root = tmp_path_factory.mktemp("published") / "market"
-    return root, publish_market(FolderStore(root))
-
-
-@pytest.fixture
-def pod(tmp_path: Path, market: tuple[Path, Snapshot]) -> Pod:
-    (tmp_path / "market").symlink_to(market[0])
-    return Pod(tmp_path / "pod")
-
-
-def failure(pod: Pod, market: tuple[Path, Snapshot], code: str) -> contract.RunFailure:
-    last = pod.run(manifest(market[1].id, code, **NAMES), code)
-    assert last["type"] == "FAILED", last
-    assert last["failure"] is not None
-    return last["failure"]
+def failed(pod: Pod, market: tuple[Path, Snapshot], code: str) -> contract.RunFailure:
+    return failure(pod, manifest(market[1].id, code, **NAMES), code)
 
 
 MODELS = {
@@ -153,7 +134,7 @@ class Mine(Strategy):
 def test_a_strategy_that_changes_the_engine_in_its_process_has_tampered(
     pod: Pod, market: tuple[Path, Snapshot], made: str
 ) -> None:
-    named = failure(pod, market, attack(made))
+    named = failed(pod, market, attack(made))
     assert named["kind"] == "TAMPERED"
     assert "saw other fills or equity than its orders lead to" in named["message"]
 
@@ -173,7 +154,7 @@ def _forged(record: str) -> str:
     ],
 )
 def test_forged_orders_are_named(pod: Pod, market: tuple[Path, Snapshot], record: str, kind: str, says: str) -> None:
-    named = failure(pod, market, _forged(record))
+    named = failed(pod, market, _forged(record))
     assert named["kind"] == kind
     assert says in named["message"]
 
@@ -188,7 +169,7 @@ def test_forged_orders_are_named(pod: Pod, market: tuple[Path, Snapshot], record
     ],
 )
 def test_an_error_names_line_bar_and_symbol(pod: Pod, market: tuple[Path, Snapshot], made: str, says: str) -> None:
-    named = failure(pod, market, attack(made))
+    named = failed(pod, market, attack(made))
     line = STRATEGY.splitlines().index("        # attack") + 1
     assert (named["kind"], named["file"], named["line"]) == ("CODE", "strategy.py", line)
     assert says in named["message"]

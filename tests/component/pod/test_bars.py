@@ -15,7 +15,7 @@ from tapedeck import laptop
 from tapedeck.fields import FIELDS
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import FolderStore
-from tests.component.pod import END, START, SYMBOLS, WHOLE, Pod, manifest, publish_market
+from tests.component.pod.halves import END, START, SYMBOLS, WHOLE, Pod, manifest
 
 HEADER = f"""
 # /// backtest
@@ -59,12 +59,6 @@ def main(run):
     run.submit(np.full(run.bars().shape, np.nan))
 """
 )
-
-
-@pytest.fixture(scope="module")
-def market(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Snapshot]:
-    root = tmp_path_factory.mktemp("published") / "market"
-    return root, publish_market(FolderStore(root))
 
 
 def in_pod(folder: Path, market: tuple[Path, Snapshot]) -> dict[str, Any]:
