@@ -215,6 +215,23 @@ def test_a_bundle_holds_a_tree_and_other_bars_of_it_are_left_out() -> None:
     assert reading.left_out == {"files that hold no bars of this dataset": 2}
 
 
+def test_of_a_bundle_of_several_markets_the_datasets_own_is_taken() -> None:
+    """Equity prices are in 1/10,000 dollars, crypto prices are not: neither may be read as the other."""
+    apple = zipped({"20200702_aapl_minute_trade.csv": "34200000,3600000,3600000,3600000,3600000,1\n"})
+    coin = zipped({"20200702_btcusd_minute_trade.csv": "34200000,9100,9100,9100,9100,1\n"})
+    both = zipped(
+        {
+            "lean/equity/usa/minute/aapl/20200702_trade.zip": apple,
+            "lean/crypto/coinbase/minute/btcusd/20200702_trade.zip": coin,
+        }
+    )
+    for dataset, symbol, close in ((MINUTE, "AAPL", 360), (CRYPTO, "BTCUSD", 9100)):
+        reading = drop.read(dataset, "lean.zip", both)
+        assert list(reading.series) == [symbol]
+        assert values(reading, symbol)["2020-07"]["close"] == [close]
+        assert reading.left_out == {"files that hold no bars of this dataset": 1}
+
+
 def test_a_zip_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drop, "MAX_BYTES", 10_000)
     reading = drop.read(DAILY, "bomb.zip", zipped({"a.csv": "0" * 100_000}))

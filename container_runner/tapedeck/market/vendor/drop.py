@@ -41,6 +41,7 @@ _DAMAGED = (
     UnpackError,
 )
 _LEAN_BARS = {"daily": "1d", "hour": "1h", "minute": "1m"}
+_LEAN_MARKETS = {"equity": "XNYS", "crypto": "24/7"}  # by calendar
 
 
 def read(
@@ -156,9 +157,11 @@ class _Opener:
             self._text(path, shown, metered(rows, self._room))
 
     def _other_bar(self, name: PurePosixPath) -> bool:
-        """Say whether LEAN's folder names another bar than the dataset's: a whole tree may be dropped for each."""
-        bars = {_LEAN_BARS[part] for part in name.parts[:-1] if part in _LEAN_BARS}
-        return bool(bars) and self._reading.dataset.bar not in bars
+        """Say whether LEAN's folders name another bar or market than the dataset's: a tree may be dropped for each."""
+        dataset, parts = self._reading.dataset, name.parts[:-1]
+        bars = {_LEAN_BARS[part] for part in parts if part in _LEAN_BARS}
+        markets = {_LEAN_MARKETS[part] for part in parts if part in _LEAN_MARKETS}
+        return any(named and own not in named for named, own in ((bars, dataset.bar), (markets, dataset.calendar)))
 
     def _text(self, path: PurePosixPath, shown: str, file: io.BufferedReader, *, in_zip: bool = False) -> None:
         digit = head(file)[:1].isdigit()
