@@ -1,4 +1,7 @@
-"""What is ingested is what is read: every price and volume of minute bars, whatever the packing, order and parts."""
+"""What is ingested is what is read: every price and volume of minute bars, whatever the packing, order and parts.
+
+And it has one id, whatever the format.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -18,10 +22,12 @@ import tapedeck
 from tapedeck.fields import FIELDS
 from tapedeck.market import calendar as calendars
 from tapedeck.market import layout, reader
+from tapedeck.market.actions import Split
 from tapedeck.market.store import FolderStore
 from tapedeck.market.vendor import drop
 from tapedeck.market.vendor.accept import accept
 
+DAILY = layout.parse_dataset("equities-1d")
 MINUTE = layout.parse_dataset("equities-1m")
 XNYS = calendars.get("XNYS")
 DAYS = [date(2020, 1, 2), date(2020, 1, 31), date(2020, 2, 3), date(2020, 7, 1)]  # winter and summer time
@@ -82,3 +88,59 @@ def test_every_value_is_read_back(
             own = whole.session == calendars.day_number(day)
             for field in FIELDS:
                 np.testing.assert_array_equal(getattr(alone, field), getattr(whole, field)[own])
+
+
+POLYGON = "ticker,volume,open,close,high,low,window_start,transactions\n"
+
+
+def polygons(where: tuple[str, date, int], prices: list[Decimal], traded: Decimal) -> str:
+    symbol, day, minute = where
+    low, opened, close, high = sorted(prices)
+    start = XNYS.starts("1m", day)[minute]
+    return f"{symbol},{traded:E},{opened}0,{close:E},+{high},0{low},{start * 1000},1\n"
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    st.dictionaries(place, bar, min_size=1, max_size=12),
+    st.lists(st.tuples(st.sampled_from(sorted(PACKED)), st.booleans()), min_size=1, max_size=3),
+    st.randoms(use_true_random=False),
+)
+def test_the_same_bars_have_the_same_id_in_whatever_files_they_came(
+    wanted: dict[tuple[str, date, int], tuple[list[Decimal], Decimal]], parts: list[tuple[str, bool]], random: Random
+) -> None:
+    """Each part packed as it likes and in its own order, written by one vendor or another, with rows there twice."""
+    with TemporaryDirectory() as one, TemporaryDirectory() as other:
+        whole = (HEADER + "".join(line(where, *of) for where, of in wanted.items())).encode()
+        expected = accept(FolderStore(Path(one)), drop.read(MINUTE, "a.csv", whole)).snapshot.id
+        rows = [*wanted.items(), *list(wanted.items())[:2]]
+        random.shuffle(rows)
+        for at, (name, is_polygons) in enumerate(parts):
+            write, header = (polygons, POLYGON) if is_polygons else (line, HEADER)
+            body = header + "".join(write(where, *of) for where, of in rows[at :: len(parts)])
+            reading = drop.read(MINUTE, name, PACKED[name](body.encode()))
+            if rows[at :: len(parts)]:
+                got = accept(FolderStore(Path(other)), reading).snapshot.id
+    assert got == expected
+
+
+ADJUSTED = "symbol,date,open,high,low,close,volume,adj_close\n"
+SPLIT_ROWS = [f"A,2020-01-0{day},{price},{price},{price},{price},5,44\n" for day, price in ((2, 88), (3, 44), (6, 44))]
+    f"A,2020-01-{day:02},{p},{p},{p},{p},5,{p / 2 if p == 88 else p}\n" for day, p in ((2, 88), (3, 44), (6, 44))
+]
+
+
+def test_parts_with_an_adjusted_close_come_to_the_same_id_where_each_begins_with_the_last_session_before(
+    tmp_path: Path,
+) -> None:
+    def ids(folder: str, *parts: list[str]) -> tuple[str, tuple[Split, ...]]:
+        for part in parts:
+            at = accept(
+                FolderStore(tmp_path / folder), drop.read(DAILY, "a.csv", (ADJUSTED + "".join(part)).encode())
+            ).snapshot
+        return at.id, at.leaf("A").splits
+
+    whole = ids("whole", SPLIT_ROWS)
+    assert whole[1] == (Split("A", date(2020, 1, 3), 2.0),)
+    assert ids("overlapping", SPLIT_ROWS[:1], SPLIT_ROWS[:2], SPLIT_ROWS[1:]) == whole
+    assert ids("apart", SPLIT_ROWS[:1], SPLIT_ROWS[1:])[1] == ()  # the jump is in neither part: docs/how-to/ingest.md

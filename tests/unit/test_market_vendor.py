@@ -92,6 +92,14 @@ def test_two_bars_of_one_time_that_differ_are_refused() -> None:
     assert only_problem(reading) == (3, "conflict", "A has another bar of this time in prices.csv, line 2")
 
 
+@pytest.mark.parametrize("other", ["2.5", ""])
+def test_two_bars_of_one_time_that_differ_in_their_adjusted_close_are_refused(other: str) -> None:
+    """Which of the two came first would decide what is derived."""
+    rows = f"A,2020-01-02,1,1,1,1,5,1.5\nA,2020-01-02,1,1,1,1,5,{other}\n"
+    (problem,) = read(HEADER.strip() + ",adj_close\n" + rows).problems.shown
+    assert (problem.line, problem.code) == (3, "conflict")
+
+
 def test_bars_outside_of_the_calendar_are_left_out_and_counted() -> None:
     rows = "A,2020-01-01,1,1,1,1,5\nA,2020-01-04,1,1,1,1,5\nA,1950-01-04,1,1,1,1,5\nA,2020-01-02,1,1,1,1,5\n"
     reading = read(HEADER + rows)

@@ -77,6 +77,11 @@ class Cell:
         if len(self._pending) == _PENDING:
             _ = self.columns
 
+    @property
+    def adjusted(self) -> array[int]:
+        """The adjusted closes' bits: one that is not there is equal to another such."""
+        return array("q", self.columns[_ADJUSTED].tobytes())
+
     def take(self, rows: Rows) -> None:
         """Add rows."""
         for column, body in zip(self.columns, rows.columns, strict=True):
@@ -142,7 +147,7 @@ def fold(cell: Cell, *, hold_back: bool) -> Folded:
     ts, (_, numbers) = cell.columns[0], scaled
     if all(map(lt, ts, islice(ts, 1, None))):
         return _folded(cell, scaled, range(len(ts)), Folded(_EMPTY, [], [], [], unfit, []))
-    kept: list[int] = []
+    numbers, kept = [*numbers, cell.adjusted], list[int]()
     repeated, conflicts, clashing = [], [], set()
     for at in sorted(range(len(ts)), key=ts.__getitem__):
         if not kept or ts[kept[-1]] != ts[at]:
