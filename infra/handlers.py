@@ -14,6 +14,8 @@ from infra.foundation import Foundation
 from infra.permissions import Statements, list_keys, log_in, read, send, write
 from infra.platform_function import PlatformFunction, Workshop
 
+RENDERED = ("run.json", "result.json", "artifacts/*", "logs/*")  # of what runs leave, the source of a copy included
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -147,7 +149,7 @@ class Handlers:
         """Makes a report of a result."""
         may = [
             *self._log_in,
-            *read(self._runs, "runs/*", "code/*", versions=True),
+            *read(self._runs, *("runs/*/" + part for part in RENDERED), "code/*"),
             *write(self._runs, "reports/*"),
             *list_keys(self._runs),
         ]

@@ -135,16 +135,28 @@ class Client:
         raise TimeoutError(f"job {job} has not ended after {timeout_s:g} s; its status is {state['status']}")
 
     def download(self, job: str, folder: Path) -> list[Path]:
-        """Store every file of the report below `folder` and return their paths."""
+        """Store every file of the report, however large, below `folder` and return their paths."""
         folder.mkdir(parents=True, exist_ok=True)
-        paths = []
-        for name, url in self.report(job)["files"].items():
-            answer = self._http.request("GET", url)
+        files = self.report(job)["files"]
+        paths = {name: folder / Path(name).name for name in files}
+        for name, url in files.items():
+            self._save(url, paths[name], f"{name} of the report")
+        return list(paths.values())
+
+    def _save(self, url: str, path: Path, what: str) -> None:
+        """Stream what a link reads into a file, which appears when it is whole."""
+        part = path.with_name(f"{path.name}.part")
+        answer = self._http.request("GET", url, preload_content=False)
+        try:
             if answer.status != 200:
-                raise ApiError(answer.status, {"message": f"cannot read {name} of the report"})
-            paths.append(folder / Path(name).name)
-            paths[-1].write_bytes(answer.data)
-        return paths
+                raise ApiError(answer.status, {"message": f"cannot read {what}"})
+            with part.open("wb") as file:
+                for body in answer.stream(1 << 20):
+                    file.write(body)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+            answer.close()
 
     def _json(
         self,

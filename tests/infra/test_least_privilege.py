@@ -75,6 +75,16 @@ def test_dispatch_reads_run_manifests_and_nothing_else(control: Template) -> Non
     }
 
 
+def test_rendering_reads_what_it_shows_and_copies_and_writes_reports(control: Template) -> None:
+    may = granted(control, "Render/Role")
+    shown = {f"runs/runs/*/{part}" for part in ("run.json", "result.json", "artifacts/*", "logs/*")}
+    assert {action: of for action, of in may.items() if action.startswith("s3:")} == {
+        "s3:GetObject": {*shown, "runs/code/*"},
+        "s3:PutObject": {"runs/reports/*"},
+        "s3:ListBucket": {"runs"},
+    }
+
+
 def test_recording_reads_events_and_the_version_of_a_result_that_its_event_pins(control: Template) -> None:
     for role in ("Record/Role", "Reconcile/Role"):
         may = granted(control, role)

@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 
 from backtest.report import chart, figures, page
 from backtest.report.facts import Facts
+from backtest.report.trades import Trades
 from tapedeck.engine import EngineSettings
+from tapedeck.market.errors import DatasetNameError
+from tapedeck.market.layout import check_symbol
 
 EVIL = "</pre><script>alert(1)</script>\"'&"
 
@@ -54,14 +57,13 @@ def facts(**changes: Any) -> Facts:
         sessions=days,
         equity=equity,
         drawdown=[0.0] * 800,
-        trade_columns=["symbol", "quantity"],
-        trades=[["AAPL", "1"], [EVIL, "2"]],
+        trades=Trades(["symbol", "quantity"], [["AAPL", "1"], [EVIL, "2"]], [], 2),
+        trades_etag="",
         actions=[{"symbol": "AAPL", "session": "2005-02-28", "kind": "split", "value": 2.0}],
         margin_calls=[],
         code=f"print('{EVIL}')",
         log=[{"stream": "stdout", "text": EVIL}],
         equity_csv=b"",
-        trades_csv=b"",
     )
     return replace(whole, **changes)
 
@@ -82,6 +84,12 @@ def test_what_users_wrote_is_shown_and_cannot_act() -> None:
     assert "script" not in tags.seen
     assert text.count("&lt;script&gt;") >= 5
     assert "default-src 'none'" in text
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+A", "@A", "\tA", "A,B", 'A"', "-A(1)", "-A|B", "-A!B1", "A\nB"])
+def test_no_symbol_is_a_formula_or_breaks_a_row_of_the_csv(name: str) -> None:
+    with pytest.raises(DatasetNameError):
+        check_symbol(name)
 
 
 def test_a_missing_metric_says_why() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -10,9 +12,11 @@ from backtest.cloud import clients
 from backtest.errors import BacktestError, PlatformError
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
 LINK_SECONDS = 900
+PART_BYTES = 1024 * 1024
 
 
 class MissingObjectError(BacktestError):
@@ -21,6 +25,14 @@ class MissingObjectError(BacktestError):
 
 class TooLargeError(BacktestError):
     """The object is larger than what it may be; it was not read."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An object that is being read: `etag` names these very bytes, `parts` yields them, `PART_BYTES` at a time."""
+
+    etag: str
+    parts: Iterator[bytes]
 
 
 class Bucket:
@@ -43,12 +55,44 @@ class Bucket:
                 answer["Body"].close()
                 raise TooLargeError(f"{self.uri(key)} has {answer['ContentLength']} bytes, {limit} are allowed")
             return answer["Body"].read()
-        except ClientError as e:
-            if e.response.get("Error", {}).get("Code") in ("NoSuchKey", "NoSuchVersion", "404"):
-                raise MissingObjectError(self.uri(key)) from e
-            raise PlatformError(f"{self.uri(key)} cannot be read: {e}") from e
+        except (BotoCoreError, ClientError) as e:
+            raise self._unread(key, e) from e
+
+    def open(self, key: str) -> Opened:
+        """Begin to read an object of any size; raises `MissingObjectError`. Its parts raise `PlatformError`."""
+        try:
+            answer = self.client.get_object(Bucket=self.name, Key=key)
+        except (BotoCoreError, ClientError) as e:
+            raise self._unread(key, e) from e
+        return Opened(answer["ETag"], self._parts(key, answer["Body"]))
+
+    def _parts(self, key: str, body: StreamingBody) -> Iterator[bytes]:
+        try:
+            yield from body.iter_chunks(PART_BYTES)
         except BotoCoreError as e:
-            raise PlatformError(f"{self.uri(key)} cannot be read: {e}") from e
+            raise self._unread(key, e) from e
+        finally:
+            body.close()
+
+    def _unread(self, key: str, error: BotoCoreError | ClientError) -> BacktestError:
+        said = error.response.get("Error", {}) if isinstance(error, ClientError) else {}
+        if said.get("Code") in ("NoSuchKey", "NoSuchVersion", "404"):
+            return MissingObjectError(self.uri(key))
+        return PlatformError(f"{self.uri(key)} cannot be read: {error}")
+
+    def copy(self, key: str, etag: str, to: str, content_type: str) -> None:
+        """Copy an object of at most 5 GiB within S3, if its bytes are still those that `etag` names."""
+        try:
+            self.client.copy_object(
+                Bucket=self.name,
+                Key=to,
+                CopySource={"Bucket": self.name, "Key": key},
+                CopySourceIfMatch=etag,
+                ContentType=content_type,
+                MetadataDirective="REPLACE",  # else the copy has the source's type
+            )
+        except (BotoCoreError, ClientError) as e:
+            raise PlatformError(f"{self.uri(key)} cannot be copied to {to}: {e}") from e
 
     def put(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
         """Write an object."""

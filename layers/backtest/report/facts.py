@@ -6,20 +6,22 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from backtest import layout
+from backtest.cloud.objects import Bucket
 from backtest.errors import PlatformError
-from backtest.events import read_result
-from contract import Result, RunManifest
+from backtest.events import RESULT_BYTES, read_result
+from backtest.report import trades
+from backtest.report.trades import Trades
+from contract import ArtifactRef, Result, RunManifest
 from tapedeck.submission import SubmissionError, list_source
 
 LOG_LINES = 2000
-
-Read = Callable[[str], bytes]
+OBJECT_BYTES = 64 * 1024 * 1024  # of an object that is read whole: docs/reference/objects.md says how large they get
 
 
 @dataclass(frozen=True)
@@ -31,58 +33,63 @@ class Facts:
     sessions: list[date]
     equity: list[float]
     drawdown: list[float]
-    trade_columns: list[str]
-    trades: list[list[str]]
+    trades: Trades
+    trades_etag: str  # names the bytes that `trades` was read from
     actions: list[dict[str, Any]]
     margin_calls: list[dict[str, Any]]
     code: str
     log: list[dict[str, Any]]
     equity_csv: bytes
-    trades_csv: bytes
 
 
-def gather(read: Read, job: str, attempt: int, manifest_digest: str) -> Facts:
-    """Return the facts of a run that completed; `read` maps a key of the runs bucket to its bytes.
+def gather(runs: Bucket, job: str, attempt: int, manifest_digest: str) -> Facts:
+    """Return the facts of a run that completed; its fills pass by, everything else is read whole.
 
-    Raises `MalformedError` when the result is not this run's, `PlatformError` when an artifact's bytes are not those
-    that the result names.
+    Raises `MalformedError` when the result is not this run's, `TooLargeError` for an object past its bound,
+    `PlatformError` when an artifact's bytes are not those that the result names.
     """
-    body = read(layout.result(job, attempt))
+    body = runs.get(layout.result(job, attempt), limit=RESULT_BYTES)
     read_result(job, attempt, manifest_digest, body)
     result: Result = json.loads(body)
-    manifest: RunManifest = json.loads(read(layout.run_manifest(job)))
-    equity_csv, trades_csv = _artifact(read, result, "equity.csv"), _artifact(read, result, "trades.csv")
+    manifest: RunManifest = json.loads(runs.get(layout.run_manifest(job), limit=OBJECT_BYTES))
+    artifacts = result["artifacts"]
+    equity_csv = _whole(runs, artifacts["equity.csv"])
     equity = list(csv.DictReader(io.StringIO(equity_csv.decode())))
-    trade_columns, *trades = list(csv.reader(io.StringIO(trades_csv.decode())))
+    fills = runs.open(artifacts["trades.csv"]["key"])
     return Facts(
         manifest=manifest,
         result=result,
         sessions=[date.fromisoformat(row["session"]) for row in equity],
         equity=[float(row["equity"]) for row in equity],
         drawdown=[float(row["drawdown"]) for row in equity],
-        trade_columns=trade_columns,
-        trades=trades,
-        actions=json.loads(_artifact(read, result, "actions.json")),
-        margin_calls=json.loads(_artifact(read, result, "margin_calls.json")),
-        code=_source(read(manifest["code"]["key"]), manifest["code"]["name"]),
-        log=_log(read, result),
+        trades=trades.read(_checked(fills.parts, artifacts["trades.csv"])),
+        trades_etag=fills.etag,
+        actions=json.loads(_whole(runs, artifacts["actions.json"])),
+        margin_calls=json.loads(_whole(runs, artifacts["margin_calls.json"])),
+        code=_source(runs.get(manifest["code"]["key"], limit=OBJECT_BYTES), manifest["code"]["name"]),
+        log=_log(runs, result),
         equity_csv=equity_csv,
-        trades_csv=trades_csv,
     )
 
 
-def _artifact(read: Read, result: Result, name: str) -> bytes:
-    ref = result["artifacts"][name]
-    body = read(ref["key"])
-    if hashlib.sha256(body).hexdigest() != ref["sha256"]:
+def _whole(runs: Bucket, ref: ArtifactRef) -> bytes:
+    return b"".join(_checked([runs.get(ref["key"], limit=OBJECT_BYTES)], ref))
+
+
+def _checked(parts: Iterable[bytes], ref: ArtifactRef) -> Iterator[bytes]:
+    """Yield an artifact's bytes; raises `PlatformError` at their end when they are not those that the result names."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+        yield part
+    if digest.hexdigest() != ref["sha256"]:
         raise PlatformError(f"{ref['key']} is not the artifact that the result names: its digest differs")
-    return body
 
 
-def _log(read: Read, result: Result) -> list[dict[str, Any]]:
+def _log(runs: Bucket, result: Result) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
     for part in range(result["log_parts"]):
-        body = read(layout.log(result["job"], result["attempt"], part))
+        body = runs.get(layout.log(result["job"], result["attempt"], part), limit=OBJECT_BYTES)
         lines += [json.loads(line) for line in body.splitlines()]
     if len(lines) <= LOG_LINES:
         return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,14 @@ from backtest.report import chart, figures
 from backtest.report.facts import Facts
 from tapedeck.ranges import in_words
 
-TRADES_SHOWN = 400
 CALLS_SHOWN = 200
+ACTIONS_SHOWN = 1000
 
 
 def render(facts: Facts) -> str:
     """Return the page. Everything that a user or a strategy wrote is escaped; the page runs no script."""
     metrics: dict[str, Any] = facts.result["metrics"]
-    rows = facts.trades
-    shown = rows if len(rows) <= TRADES_SHOWN else rows[: TRADES_SHOWN // 2] + rows[-TRADES_SHOWN // 2 :]
+    rows = facts.trades.first + facts.trades.last
     return _template().render(
         title=facts.manifest["class_name"] or Path(facts.manifest["code"]["name"]).stem,
         status="COMPLETED",
@@ -35,11 +35,12 @@ def render(facts: Facts) -> str:
         months=figures.MONTHS,
         monthly=figures.monthly(metrics["monthly_returns"]),
         trades={
-            "columns": facts.trade_columns,
-            "rows": [[figures.trade_cell(cell) for cell in row] for row in shown],
-            "total": len(rows),
+            "columns": facts.trades.columns,
+            "rows": [[figures.trade_cell(cell) for cell in row] for row in rows],
+            "total": facts.trades.total,
         },
-        actions=facts.actions,
+        actions=facts.actions[:ACTIONS_SHOWN],
+        actions_total=len(facts.actions),
         calls=[called(call) for call in facts.margin_calls[:CALLS_SHOWN]],
         calls_total=len(facts.margin_calls),
         code=facts.code,
@@ -78,7 +79,7 @@ def notes(metrics: dict[str, Any]) -> list[str]:
 
 
 def as_json(facts: Facts) -> bytes:
-    """Return the report's numbers as JSON, unrounded."""
+    """Return the report's numbers as JSON, unrounded; of the trades those that the page shows."""
     body = {
         "manifest": facts.manifest,
         "result": facts.result,
@@ -86,7 +87,7 @@ def as_json(facts: Facts) -> bytes:
             {"session": s.isoformat(), "equity": e, "drawdown": d}
             for s, e, d in zip(facts.sessions, facts.equity, facts.drawdown, strict=True)
         ],
-        "trades": [dict(zip(facts.trade_columns, row, strict=True)) for row in facts.trades],
+        "trades": asdict(facts.trades),
         "actions": facts.actions,
         "margin_calls": facts.margin_calls,
     }

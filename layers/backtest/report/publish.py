@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from backtest import layout
-from backtest.cloud.objects import Bucket
+from backtest.cloud.objects import Bucket, TooLargeError
 from backtest.events import MalformedError
 from backtest.report import page
 from backtest.report.facts import gather
 from backtest.store import Store
-
-OBJECT_BYTES = 64 * 1024 * 1024
 
 
 def render(store: Store, runs: Bucket, key: str) -> bool:
@@ -25,21 +21,18 @@ def render(store: Store, runs: Bucket, key: str) -> bool:
     if named is None or job is None or job.attempt != named.attempt:
         return False
     try:
-        facts = gather(_reader(runs), job.id, job.attempt, job.manifest_digest)
+        facts = gather(runs, job.id, job.attempt, job.manifest_digest)
         html = page.render(facts)
-    except (MalformedError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (TooLargeError, MalformedError, ValueError, KeyError, TypeError, RecursionError) as error:
         store.jobs.report_done(job.id, job.attempt, ready=False)
         raise MalformedError(f"{key} cannot be rendered: {error!r}") from error
     for name, body, kind in (
         ("equity.csv", facts.equity_csv, "text/csv"),
-        ("trades.csv", facts.trades_csv, "text/csv"),
         ("report.json", page.as_json(facts), "application/json"),
         ("report.html", html.encode(), "text/html; charset=utf-8"),
     ):
         runs.put(layout.report(job.id, name), body, kind)
+    fills = facts.result["artifacts"]["trades.csv"]["key"]
+    runs.copy(fills, facts.trades_etag, layout.report(job.id, "trades.csv"), "text/csv")
     store.jobs.report_done(job.id, job.attempt, ready=True)
     return True
-
-
-def _reader(runs: Bucket) -> Callable[[str], bytes]:
-    return lambda key: runs.get(key, limit=OBJECT_BYTES)
