@@ -42,6 +42,8 @@ price = st.decimals(min_value="0.0001", max_value="99999", places=4, allow_nan=F
 volume = st.decimals(min_value=0, max_value=10**9, places=3, allow_nan=False)
 place = st.tuples(st.sampled_from(["A", "BRK.B", "C"]), st.sampled_from(DAYS), st.integers(0, 389))
 bar = st.tuples(st.lists(price, min_size=4, max_size=4), volume)
+few = st.sampled_from([Decimal(2), Decimal("1.5"), Decimal("2.50")])  # decimals: the scale is the least whoever read it
+round_bar = st.tuples(st.lists(few, min_size=4, max_size=4), few)
 
 
 def line(where: tuple[str, date, int], prices: list[Decimal], traded: Decimal) -> str:
@@ -97,12 +99,12 @@ def polygons(where: tuple[str, date, int], prices: list[Decimal], traded: Decima
     symbol, day, minute = where
     low, opened, close, high = sorted(prices)
     start = XNYS.starts("1m", day)[minute]
-    return f"{symbol},{traded:E},{opened}0,{close:E},+{high},0{low},{start * 1000},1\n"
+    return f"{symbol},{traded:E},{opened:.6f},{close:E},+{high},0{low},{start * 1000},1\n"
 
 
 @settings(deadline=None, max_examples=20)
 @given(
-    st.dictionaries(place, bar, min_size=1, max_size=12),
+    st.dictionaries(place, bar, min_size=1, max_size=12) | st.dictionaries(place, round_bar, min_size=1),
     st.lists(st.tuples(st.sampled_from(sorted(PACKED)), st.booleans()), min_size=1, max_size=3),
     st.randoms(use_true_random=False),
 )
