@@ -37,9 +37,9 @@ DRAWN: dict[str, tuple[Any, ...]] = {
     "impact_bps": (0.0, 50.0, 10_000.0),
     "volume_cap": (0.0, 0.001, 0.1, 1.0),
     "halt_zero_volume": (False, True),
-    "borrow_fee_annual": (0.0,),
-    "interest_credit_annual": (0.0,),
-    "interest_debit_annual": (0.0,),
+    "borrow_fee_annual": (0.0, 0.03, 10.0),
+    "interest_credit_annual": (0.0, 0.02, 10.0),
+    "interest_debit_annual": (0.0, 0.07, 10.0),
     "maintenance_margin": (0.0,),
 }
 """What each setting is drawn from; the margin is a fraction of the most that the leverage leaves."""
@@ -58,6 +58,9 @@ MODELS: dict[str, Any] = {
     "impact_bps": 50.0,
     "volume_cap": 0.1,
     "halt_zero_volume": True,
+    "borrow_fee_annual": 0.05,
+    "interest_credit_annual": 0.02,
+    "interest_debit_annual": 0.06,
 }
 ORDERS = ("C", "F", "row slice", "reversed", "unaligned")
 
@@ -207,7 +210,7 @@ def test_settings_that_the_kernel_does_not_follow_go_to_the_reference() -> None:
 
     assert kernel.knows(Later(leverage=3.0, half_spread_per_share=0.01, lot_size=10.0))
     assert not kernel.knows(Later(interest=0.02))
-    assert not kernel.knows(EngineSettings(borrow_fee_annual=0.1))
+    assert not kernel.knows(EngineSettings(maintenance_margin=0.1))
     assert not kernel.knows(EngineSettings(maintenance_margin=0.2))
 
 

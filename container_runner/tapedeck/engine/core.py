@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tapedeck.engine import fills, kernel, plan
 from tapedeck.engine.books import Books, Open
 from tapedeck.engine.inputs import Array, Block
 from tapedeck.engine.margin import MarginCall
-from tapedeck.engine.settings import EngineSettings
 from tapedeck.engine.state import EngineState
 
 
@@ -53,7 +51,7 @@ def step(state: EngineState, block: Block, targets: Array) -> StepResult:
     if done is None:
         return by_books(state, block, targets)
     _count(state, block)
-    return StepResult(done.fills, *done.values)
+    return StepResult(done.fills, *done.values, done.calls)
 
 
 def by_books(state: EngineState, block: Block, targets: Array) -> StepResult:
@@ -62,7 +60,7 @@ def by_books(state: EngineState, block: Block, targets: Array) -> StepResult:
     books = Books(state)
     rows = len(block.ts)
     values = np.zeros((3, rows))
-    days = days_passed(state.settings, state.session, block.session)
+    days = plan.days_passed(state.settings, state.session, block.session)
     events = sorted({*planned.due, *days, *np.flatnonzero(planned.decide.any(axis=1)).tolist(), rows})
     row = ahead = 0
     while row < rows:
@@ -90,14 +88,6 @@ def finish(state: EngineState) -> Closing:
     last = state.decided == state.bars - 1
     waiting = int((open_orders & ~last).sum())
     return Closing(int((open_orders & last).sum()), waiting, *(float(flow) for flow in state.carried))
-
-
-def days_passed(settings: EngineSettings, session: int, sessions: NDArray[np.int32]) -> dict[int, int]:
-    """Return the days since the session before by the row of each session's first bar, where holding costs anything."""
-    if not settings.carries:
-        return {}
-    days = np.diff(sessions, prepend=np.int32(session if session >= 0 else sessions[0]) if len(sessions) else 0)
-    return {int(row): int(days[row]) for row in np.flatnonzero(days)}
 
 
 def _count(state: EngineState, block: Block) -> None:

@@ -7,6 +7,7 @@
 #include "kernel.h"
 #include "kernel_market.h" /* from here on each uses what stands before it */
 #include "kernel_ledger.h"
+#include "kernel_carry.h"
 #include "kernel_books.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -18,6 +19,7 @@ static void carry_mark(Work *w, int64_t i) {
     Pass *p = w->p;
     const double *close = p->close.at + w->base * p->close.row + i * p->close.column;
     double *filled = w->filled + i * w->pitch, known = p->mark[i];
+    w->before[i] = known;
     int64_t stride = p->close.row, gaps = 0;
     if (stride == 1)
         for (int64_t t = 0; t < w->height; t++)
@@ -145,6 +147,17 @@ static void value(Work *w, int64_t i) {
     w->oldest[i] = -1;
 }
 
+/* Begins a row: days that passed, then what is due in shares; `due`: the first thing not yet applied; returns the next. */
+static int64_t begin(Work *w, int64_t row, int64_t due) {
+    Pass *p = w->p;
+    int64_t at_row = w->base + row;
+    for (; due < p->dues && p->due[due].row == at_row && p->due[due].kind == DAYS; due++)
+        carry(w, row, p->due[due].value);
+    for (; due < p->dues && p->due[due].row == at_row; due++)
+        act(w, row, &p->due[due]);
+    return due;
+}
+
 /* Works on the tile's rows on which something happens; `due`: the first action not yet applied; returns the next. */
 static int64_t work_rows(Work *w, int64_t due) {
     Pass *p = w->p;
@@ -155,8 +168,7 @@ static int64_t work_rows(Work *w, int64_t due) {
                 row++;
         if (row == w->height)
             break;
-        for (; due < p->dues && p->due[due].row == w->base + row; due++)
-            act(w, row, &p->due[due]);
+        due = begin(w, row, due);
         if (w->orders)
             fill(w, row);
         if (w->first[row] >= 0 || w->targets)
@@ -192,6 +204,7 @@ static int prepare(Work *w) {
     size_t wide = (size_t)p->columns, words = (size_t)w->words, tall = (size_t)w->tile;
     w->mark = malloc(wide * sizeof(double *));
     w->filled = malloc(wide * (size_t)w->pitch * sizeof(double));
+    w->before = malloc(wide * sizeof(double));
     w->current = malloc(wide * sizeof(double));
     w->wanted = malloc(wide * sizeof(double));
     w->buys = malloc(wide * sizeof(int32_t));
@@ -200,7 +213,7 @@ static int prepare(Work *w) {
     w->decision = malloc(wide * tall * sizeof(Decision));
     w->oldest = malloc(2 * (wide + 1) * sizeof(int32_t));
     w->held = malloc((size_t)w->room * sizeof(Held));
-    if (!w->mark || !w->filled || !w->current || !w->wanted || !w->buys || !w->waiting || !w->first || !w->decision ||
+    if (!w->mark || !w->filled || !w->before || !w->current || !w->wanted || !w->buys || !w->waiting || !w->first || !w->decision ||
         !w->oldest || !w->held)
         return 0;
     w->unsized = w->waiting + words, w->holds = w->unsized + words;
@@ -225,7 +238,7 @@ EXPORT void kernel_pass(Pass *p) {
         w.height = p->rows - w.base < w.tile ? p->rows - w.base : w.tile;
         due = work_tile(&w, due);
     }
-    free(w.mark), free(w.filled), free(w.current), free(w.wanted), free(w.buys);
+    free(w.mark), free(w.filled), free(w.before), free(w.current), free(w.wanted), free(w.buys);
     free(w.waiting), free(w.first), free(w.decision), free(w.oldest), free(w.held);
 }
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIVIDEND, SPLIT };
+enum { DIVIDEND, SPLIT, DAYS };
 enum { DONE, TO_BE_NAMED, NO_MEMORY, TOO_MANY }; /* TO_BE_NAMED: a target or a price that books cannot take; Python says which */
 
 typedef struct { /* fills.RECORD */
@@ -13,7 +13,7 @@ typedef struct { /* fills.RECORD */
     double quantity, price, reference, commission, slippage, realised;
 } Fill;
 
-typedef struct { /* a dividend or a split, in the order in which they apply */
+typedef struct { /* a dividend, a split, or days that passed, in the order in which they apply */
     int64_t row;
     int32_t kind, column;
     double value;
@@ -37,6 +37,10 @@ typedef struct { /* liquidity.py: shares of a lot, share of the volume; `volume.
     Table volume;
 } Liquidity;
 
+typedef struct { /* carry.py: of the value held short, of positive cash and of negative cash, a year */
+    double borrow, credit, debit;
+} Carry;
+
 typedef struct { /* kernel.py fills it in; the arrays of the state are changed in place */
     int64_t rows, columns, bars, dues, filled, room, most;
     Table open, close, targets;
@@ -44,13 +48,14 @@ typedef struct { /* kernel.py fills it in; the arrays of the state are changed i
     const int32_t *session;
     const uint8_t *rhythm; /* (rows): an unchanged target is traded again; NULL for never */
     const Due *due;
-    double *cash, *shares, *basis, *target, *pending, *unsized, *decided, *mark, *accrued;
+    double *cash, *shares, *basis, *target, *pending, *unsized, *decided, *mark, *accrued, *carried;
     double *equity, *net, *gross; /* (rows), zeros */
     Fill *fills;
     double start_cash, credit;
     Commission commission;
     Slippage slippage;
     Liquidity liquidity;
+    Carry carry;
     int32_t sleeves, at_fill, error;
 } Pass;
 
@@ -69,6 +74,7 @@ typedef struct { /* what one call works with; `columns + 1`: the last is the one
     int64_t base, height, tile, pitch, words;
     const double **mark; /* (columns): last known closes of the tile, in `filled` or where the caller has them */
     double *filled;      /* (columns, pitch) */
+    double *before;      /* (columns): last known closes before the tile */
     double *current;     /* (columns): the target that was decided last */
     double *wanted;      /* (columns): shares to buy, of the columns in `buys` */
     int32_t *buys;

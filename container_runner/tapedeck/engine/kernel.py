@@ -28,10 +28,12 @@ _COSTS = {
     "impact_bps",
 }
 _MARKET = {"volume_cap", "halt_zero_volume"}
-KNOWN = frozenset(_SIZES | _COSTS | _MARKET)
+_CARRY = {"borrow_fee_annual", "interest_credit_annual", "interest_debit_annual"}
+KNOWN = frozenset(_SIZES | _COSTS | _MARKET | _CARRY)
 """The settings that kernel.c follows; each further one has to be at its default."""
-_STATE = ("cash", "shares", "basis", "target", "pending", "unsized", "decided", "mark", "accrued")
+_STATE = ("cash", "shares", "basis", "target", "pending", "unsized", "decided", "mark", "accrued", "carried")
 _DUE = np.dtype([("row", "<i8"), ("kind", "<i4"), ("column", "<i4"), ("value", "<f8")])
+_DAYS = 2  # a kind of what is due, after those of `state`
 _TO_BE_NAMED, _NO_MEMORY, _TOO_MANY = 1, 2, 3
 
 
@@ -58,6 +60,10 @@ class _Liquidity(ctypes.Structure):
     _fields_ = [("lot", c_double), ("cap", c_double), ("volume", _Table)]
 
 
+class _Carry(ctypes.Structure):
+    _fields_ = [(name, c_double) for name in ("borrow", "credit", "debit")]
+
+
 class _Pass(ctypes.Structure):
     _fields_ = [
         *((name, c_int64) for name in ("rows", "columns", "bars", "dues", "filled", "room", "most")),
@@ -69,6 +75,7 @@ class _Pass(ctypes.Structure):
         ("commission", _Commission),
         ("slippage", _Slippage),
         ("liquidity", _Liquidity),
+        ("carry", _Carry),
         *((name, c_int32) for name in ("sleeves", "at_fill", "error")),
     ]
 
@@ -93,13 +100,12 @@ def passed(state: EngineState, block: Block, targets: Array) -> Passed | None:
         return None
     kept = {name: getattr(state, name).copy() for name in _STATE}
     values = np.zeros((3, len(block.ts)))
-    due = plan.due(state, block)
     read = ("open", "close", "volume") if state.settings.by_volume else ("open", "close")
     tables = {name: _strided(block.fields[name]) for name in read} | {"targets": _strided(targets)}
     arrays = {
         "ts": np.ascontiguousarray(block.ts, np.int64),
         "session": np.ascontiguousarray(block.session, np.int32),
-        "due": np.array([(row, *action) for row, actions in due.items() for action in actions], _DUE),
+        "due": _due(state, block),
         **kept,
         **dict(zip(("equity", "net", "gross"), values, strict=True)),
     }
@@ -135,8 +141,18 @@ def _call(state: EngineState, rows: int, dues: int, arrays: dict[str, NDArray[An
     call.commission = _Commission(*astuple(costs.commission(settings)))
     call.slippage = _Slippage(*astuple(costs.slippage(settings)))
     call.liquidity = _Liquidity(settings.lot, settings.volume_cap, _table(tables.get("volume")))
+    call.carry = _Carry(settings.borrow_fee_annual, settings.interest_credit_annual, settings.interest_debit_annual)
     call.sleeves, call.at_fill = settings.accounts == "sleeves", settings.size_at == "fill"
     return call
+
+
+def _due(state: EngineState, block: Block) -> NDArray[np.void]:
+    """Return what happens to the accounts before a row's open: the days that passed, then dividends and splits."""
+    days = plan.days_passed(state.settings, state.session, block.session)
+    found = {row: [(_DAYS, 0, float(passed))] for row, passed in days.items()}
+    for row, actions in plan.due(state, block).items():
+        found.setdefault(row, []).extend(actions)
+    return np.array([(row, *what) for row in sorted(found) for what in found[row]], _DUE)
 
 
 def _table(array: Array | None) -> _Table:

@@ -31,6 +31,13 @@ static void change(Work *w, int64_t row, int64_t i, double shares, double cash) 
     put(w->holds, i, shares != 0.0);
 }
 
+/* Changes an account's cash alone. */
+static void set_cash(Work *w, int64_t row, int64_t account, double cash) {
+    Pass *p = w->p;
+    keep(w, row, p->sleeves ? account : p->columns, p->cash[account]);
+    p->cash[account] = cash;
+}
+
 /* Equity of column i's account; `at_open`: at the row's opens, else at its closes. */
 static double account_equity(const Work *w, int64_t row, int64_t i, int at_open) {
     const Pass *p = w->p;

@@ -24,6 +24,11 @@ static inline double price_of(const Work *w, int64_t row, int64_t column) {
     return none(price) ? w->mark[column][row] : price;
 }
 
+/* The last known close of the row before. */
+static inline double mark_before(const Work *w, int64_t row, int64_t column) {
+    return row ? w->mark[column][row - 1] : w->before[column];
+}
+
 /* The whole lots in a quantity, towards zero. */
 static double whole_lots(const Liquidity *l, double quantity) {
     if (l->lot == 0.0 || !isfinite(quantity))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tapedeck.engine import fills, plan
 from tapedeck.engine.broker import Broker, Prices
-from tapedeck.engine.core import Closing, StepResult, days_passed
+from tapedeck.engine.core import Closing, StepResult
 from tapedeck.engine.inputs import Array, Block
 from tapedeck.engine.ledger import When
 from tapedeck.engine.liquidity import Lots
@@ -38,7 +38,7 @@ class Pass:
         self._state = state
         self._block = block
         self._due = _due(state, block, actions)
-        self._days = days_passed(state.settings, state.session, block.session)
+        self._days = plan.days_passed(state.settings, state.session, block.session)
         self._before: list[float] = state.mark.tolist()
         self.mark = plan.filled(block.fields["close"], state.mark)
         plan.split_marks(self.mark, block.fields["close"], self._due)

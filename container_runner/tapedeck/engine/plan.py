@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapedeck.engine.inputs import Array, Block
-from tapedeck.engine.settings import EngineError
+from tapedeck.engine.settings import EngineError, EngineSettings
 from tapedeck.engine.state import SPLIT, EngineState
 
 
@@ -93,6 +93,14 @@ def due(state: EngineState, block: Block) -> dict[int, list[tuple[int, int, floa
     for session, kind, column, value in state.actions[state.actions_done : end].tolist():
         found.setdefault(int(np.searchsorted(block.session, session)), []).append((kind, column, value))
     return found
+
+
+def days_passed(settings: EngineSettings, session: int, sessions: NDArray[np.int32]) -> dict[int, int]:
+    """Return the days since the session before by the row of each session's first bar, where holding costs anything."""
+    if not settings.carries:
+        return {}
+    days = np.diff(sessions, prepend=np.int32(session if session >= 0 else sessions[0]) if len(sessions) else 0)
+    return {int(row): int(days[row]) for row in np.flatnonzero(days)}
 
 
 def split_marks(mark: Array, close: Array, due: dict[int, list[tuple[int, int, float]]]) -> None:
