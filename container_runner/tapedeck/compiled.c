@@ -9,7 +9,7 @@
 #define STRIP 16
 
 EXPORT int32_t compiled_abi(void) {
-    return 7;
+    return 8;
 }
 
 /* Keeps up to `bytes` of freed memory instead of giving it back: each fresh page has to be asked for and cleared. */

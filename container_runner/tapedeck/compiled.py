@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-ABI = 7  # raised with every change of a compiled function's arguments; compiled.c states it too
+ABI = 8  # raised with every change of a compiled function's arguments; compiled.c states it too
 _FOLDER = Path(__file__).parent / "engine"
 _KEPT = 128 << 20  # bytes of freed memory
 

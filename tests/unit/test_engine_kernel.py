@@ -40,7 +40,7 @@ DRAWN: dict[str, tuple[Any, ...]] = {
     "borrow_fee_annual": (0.0, 0.03, 10.0),
     "interest_credit_annual": (0.0, 0.02, 10.0),
     "interest_debit_annual": (0.0, 0.07, 10.0),
-    "maintenance_margin": (0.0,),
+    "maintenance_margin": (0.0, 0.5, 1.0),
 }
 """What each setting is drawn from; the margin is a fraction of the most that the leverage leaves."""
 
@@ -53,15 +53,15 @@ def made_of(drawn: dict[str, Any]) -> EngineSettings:
 
 
 COSTLY = st.fixed_dictionaries({name: st.sampled_from(values) for name, values in DRAWN.items()}).map(made_of)
-MODELS: dict[str, Any] = {
-    "commission_minimum": 1.0,
-    "impact_bps": 50.0,
-    "volume_cap": 0.1,
-    "halt_zero_volume": True,
-    "borrow_fee_annual": 0.05,
-    "interest_credit_annual": 0.02,
-    "interest_debit_annual": 0.06,
-}
+MODELS: list[dict[str, Any]] = [
+    {"commission_minimum": 1.0},
+    {"impact_bps": 50.0},
+    {"volume_cap": 0.1},
+    {"halt_zero_volume": True},
+    {"borrow_fee_annual": 0.05},
+    {"interest_credit_annual": 0.02, "interest_debit_annual": 0.06},
+    {"maintenance_margin": 0.5},
+]
 ORDERS = ("C", "F", "row slice", "reversed", "unaligned")
 
 
@@ -152,24 +152,23 @@ def test_the_compiled_pass_gives_the_references_bytes(  # noqa: PLR0917 - hypoth
 
 
 def test_every_setting_is_drawn() -> None:
-    assert set(DRAWN) == {field.name for field in dataclasses.fields(EngineSettings)}
+    assert set(DRAWN) == {field.name for field in dataclasses.fields(EngineSettings)} == kernel.KNOWN
 
 
 @pytest.mark.parametrize("accounts", DRAWN["accounts"])
 @pytest.mark.parametrize("size_at", DRAWN["size_at"])
 def test_every_combination_of_models_gives_the_references_bytes(accounts: Any, size_at: Any) -> None:
-    models = [{name: value} for name, value in MODELS.items()]
     bars, splits, dividends = market(3, 60, 3, 3, 0.1)
     targets = weights(3, (60, 3)) * 2
     seen = set()
-    for chosen in itertools.product([False, True], repeat=len(models)):
-        asked = dict(ChainMap(*itertools.compress(models, chosen)))
+    for chosen in itertools.product([False, True], repeat=len(MODELS)):
+        asked = dict(ChainMap(*itertools.compress(MODELS, chosen)))
         options = EngineSettings(accounts=accounts, size_at=size_at, leverage=2.0, **asked)
         ours, reference = (start(bars.symbols, options, splits, dividends) for _ in range(2))
         expected = core.by_books(reference, bars, targets)
         assert_equal(ours, kernel.passed(ours, bars, targets), reference, expected)
         seen.add((len(chosen) - sum(chosen), expected.equity.tobytes()))
-    assert len({equity for missing, equity in seen if missing == len(models) - 1}) == len(models)  # each does something
+    assert len({equity for missing, equity in seen if missing == len(MODELS) - 1}) == len(MODELS)  # each does something
 
 
 @pytest.mark.parametrize(("rows", "width"), [(9000, 1), (700, 100), (40, 1500)])
@@ -210,8 +209,6 @@ def test_settings_that_the_kernel_does_not_follow_go_to_the_reference() -> None:
 
     assert kernel.knows(Later(leverage=3.0, half_spread_per_share=0.01, lot_size=10.0))
     assert not kernel.knows(Later(interest=0.02))
-    assert not kernel.knows(EngineSettings(maintenance_margin=0.1))
-    assert not kernel.knows(EngineSettings(maintenance_margin=0.2))
 
 
 def test_an_infinite_weight_leaves_the_state_as_it_was_and_is_named() -> None:
@@ -234,6 +231,16 @@ def test_a_weight_waits_for_a_price_above_zero(price: float, size_at: Any, path:
     done: Any = (core.by_books if path == "reference" else kernel.passed)(state, bars, targets)
     assert done.fills.quantity.tolist() == [50.0]
     assert done.fills.price.tolist() == [20.0]
+
+
+@pytest.mark.parametrize("path", ["compiled", "reference"])
+def test_a_buy_of_which_the_bar_takes_nothing_is_not_cut_for_lack_of_cash(path: str) -> None:
+    bars = block([[10.0, 10.0]] * 2)
+    bars.fields["volume"] = np.array([[1000.0, 1000.0], [5.0, 1000.0]])  # 5 shares are no lot
+    state = start(bars.symbols, replace(FREE, volume_cap=1.0, lot_size=10.0), [], [])
+    done: Any = (core.by_books if path == "reference" else kernel.passed)(state, bars, np.array([[0.5, 1.5]] * 2))
+    assert done.fills.quantity.tolist() == [100.0]
+    np.testing.assert_array_equal(state.pending, [50.0, np.nan])
 
 
 @pytest.mark.parametrize("path", ["step", "reference"])

@@ -51,7 +51,8 @@ def step(state: EngineState, block: Block, targets: Array) -> StepResult:
     if done is None:
         return by_books(state, block, targets)
     _count(state, block)
-    return StepResult(done.fills, *done.values, done.calls)
+    equity, net, gross = done.values
+    return StepResult(done.fills, equity, net, gross, done.calls)
 
 
 def by_books(state: EngineState, block: Block, targets: Array) -> StepResult:

@@ -8,6 +8,7 @@
 #include "kernel_market.h" /* from here on each uses what stands before it */
 #include "kernel_ledger.h"
 #include "kernel_carry.h"
+#include "kernel_margin.h"
 #include "kernel_books.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -147,12 +148,14 @@ static void value(Work *w, int64_t i) {
     w->oldest[i] = -1;
 }
 
-/* Begins a row: days that passed, then what is due in shares; `due`: the first thing not yet applied; returns the next. */
+/* Begins a row: days that passed, the margin, then what is due in shares; `due`: the first thing not yet applied; returns the next. */
 static int64_t begin(Work *w, int64_t row, int64_t due) {
     Pass *p = w->p;
     int64_t at_row = w->base + row;
     for (; due < p->dues && p->due[due].row == at_row && p->due[due].kind == DAYS; due++)
         carry(w, row, p->due[due].value);
+    if (p->margin.maintenance != 0.0)
+        look(w, row);
     for (; due < p->dues && p->due[due].row == at_row; due++)
         act(w, row, &p->due[due]);
     return due;
@@ -161,15 +164,16 @@ static int64_t begin(Work *w, int64_t row, int64_t due) {
 /* Works on the tile's rows on which something happens; `due`: the first action not yet applied; returns the next. */
 static int64_t work_rows(Work *w, int64_t due) {
     Pass *p = w->p;
+    int watched = p->margin.maintenance != 0.0;
     for (int64_t row = 0; row < w->height && !p->error; row++) {
         int64_t acts = due < p->dues ? p->due[due].row - w->base : w->height;
-        if (!w->orders && !w->targets)
+        if (!w->orders && !w->targets && !watched)
             while (row < w->height && w->first[row] < 0 && row < acts)
                 row++;
         if (row == w->height)
             break;
         due = begin(w, row, due);
-        if (w->orders)
+        if (w->orders || w->calls)
             fill(w, row);
         if (w->first[row] >= 0 || w->targets)
             decide(w, row);
@@ -213,8 +217,9 @@ static int prepare(Work *w) {
     w->decision = malloc(wide * tall * sizeof(Decision));
     w->oldest = malloc(2 * (wide + 1) * sizeof(int32_t));
     w->held = malloc((size_t)w->room * sizeof(Held));
+    w->called = malloc(wide * sizeof(Called));
     if (!w->mark || !w->filled || !w->before || !w->current || !w->wanted || !w->buys || !w->waiting || !w->first || !w->decision ||
-        !w->oldest || !w->held)
+        !w->oldest || !w->held || !w->called)
         return 0;
     w->unsized = w->waiting + words, w->holds = w->unsized + words;
     w->last = w->first + tall, w->newest = w->oldest + wide + 1;
@@ -228,7 +233,7 @@ static int prepare(Work *w) {
     return 1;
 }
 
-/* Carries the books over a block; the caller gives `fills` back to `kernel_free`. */
+/* Carries the books over a block; the caller gives `fills` and `calls` back to `kernel_free`. */
 EXPORT void kernel_pass(Pass *p) {
     Work w = {.p = p};
     int64_t due = 0;
@@ -239,7 +244,7 @@ EXPORT void kernel_pass(Pass *p) {
         due = work_tile(&w, due);
     }
     free(w.mark), free(w.filled), free(w.before), free(w.current), free(w.wanted), free(w.buys);
-    free(w.waiting), free(w.first), free(w.decision), free(w.oldest), free(w.held);
+    free(w.waiting), free(w.first), free(w.decision), free(w.oldest), free(w.held), free(w.called);
 }
 
 EXPORT void kernel_free(void *memory) {

@@ -41,8 +41,18 @@ typedef struct { /* carry.py: of the value held short, of positive cash and of n
     double borrow, credit, debit;
 } Carry;
 
+typedef struct { /* margin.Margin: equity that an account keeps, of the value held; 0 = no calls */
+    double maintenance, leverage;
+} Margin;
+
+typedef struct { /* margin.MarginCall; what it traded are the fills from `first` on */
+    int64_t ts, first, count;
+    int32_t session, account;
+    double equity, held;
+} Call;
+
 typedef struct { /* kernel.py fills it in; the arrays of the state are changed in place */
-    int64_t rows, columns, bars, dues, filled, room, most;
+    int64_t rows, columns, bars, dues, filled, room, most, called, calls_room;
     Table open, close, targets;
     const int64_t *ts;
     const int32_t *session;
@@ -51,11 +61,13 @@ typedef struct { /* kernel.py fills it in; the arrays of the state are changed i
     double *cash, *shares, *basis, *target, *pending, *unsized, *decided, *mark, *accrued, *carried;
     double *equity, *net, *gross; /* (rows), zeros */
     Fill *fills;
+    Call *calls;
     double start_cash, credit;
     Commission commission;
     Slippage slippage;
     Liquidity liquidity;
     Carry carry;
+    Margin margin;
     int32_t sleeves, at_fill, error;
 } Pass;
 
@@ -68,6 +80,11 @@ typedef struct { /* a target to be traded */
     double weight;
     int32_t column, next;
 } Decision;
+
+typedef struct { /* an account below its maintenance margin, and the part of its positions that it keeps */
+    double kept, equity, held;
+    int64_t account;
+} Called;
 
 typedef struct { /* what one call works with; `columns + 1`: the last is the one account, which has cash only */
     Pass *p;
@@ -86,6 +103,8 @@ typedef struct { /* what one call works with; `columns + 1`: the last is the one
     int32_t *oldest, *newest; /* (columns + 1): what was held before, a list by ascending row */
     Held *held;
     int64_t changes, room;
+    Called *called; /* (columns): those of the row under way */
+    int64_t calls;
 } Work;
 
 /* Runs over the columns whose bit is set, in ascending order; the set may change meanwhile. */

@@ -29,10 +29,21 @@ _COSTS = {
 }
 _MARKET = {"volume_cap", "halt_zero_volume"}
 _CARRY = {"borrow_fee_annual", "interest_credit_annual", "interest_debit_annual"}
-KNOWN = frozenset(_SIZES | _COSTS | _MARKET | _CARRY)
+KNOWN = frozenset(_SIZES | _COSTS | _MARKET | _CARRY | {"maintenance_margin"})
 """The settings that kernel.c follows; each further one has to be at its default."""
 _STATE = ("cash", "shares", "basis", "target", "pending", "unsized", "decided", "mark", "accrued", "carried")
 _DUE = np.dtype([("row", "<i8"), ("kind", "<i4"), ("column", "<i4"), ("value", "<f8")])
+_CALL = np.dtype(
+    [
+        ("ts", "<i8"),
+        ("first", "<i8"),
+        ("count", "<i8"),
+        ("session", "<i4"),
+        ("account", "<i4"),
+        ("equity", "<f8"),
+        ("held", "<f8"),
+    ]
+)
 _DAYS = 2  # a kind of what is due, after those of `state`
 _TO_BE_NAMED, _NO_MEMORY, _TOO_MANY = 1, 2, 3
 
@@ -64,18 +75,26 @@ class _Carry(ctypes.Structure):
     _fields_ = [(name, c_double) for name in ("borrow", "credit", "debit")]
 
 
+class _Margin(ctypes.Structure):
+    _fields_ = [(name, c_double) for name in ("maintenance", "leverage")]
+
+
 class _Pass(ctypes.Structure):
     _fields_ = [
-        *((name, c_int64) for name in ("rows", "columns", "bars", "dues", "filled", "room", "most")),
+        *(
+            (name, c_int64)
+            for name in ("rows", "columns", "bars", "dues", "filled", "room", "most", "called", "calls_room")
+        ),
         *((name, _Table) for name in ("open", "close", "targets")),
         *((name, c_void_p) for name in ("ts", "session", "rhythm", "due")),
         *((name, c_void_p) for name in _STATE),
-        *((name, c_void_p) for name in ("equity", "net", "gross", "fills")),
+        *((name, c_void_p) for name in ("equity", "net", "gross", "fills", "calls")),
         *((name, c_double) for name in ("start_cash", "credit")),
         ("commission", _Commission),
         ("slippage", _Slippage),
         ("liquidity", _Liquidity),
         ("carry", _Carry),
+        ("margin", _Margin),
         *((name, c_int32) for name in ("sleeves", "at_fill", "error")),
     ]
 
@@ -86,7 +105,7 @@ class Passed:
 
     fills: fills.Fills
     values: Array
-    calls: tuple[MarginCall, ...] = ()
+    calls: tuple[MarginCall, ...]
 
 
 def passed(state: EngineState, block: Block, targets: Array) -> Passed | None:
@@ -120,13 +139,14 @@ def passed(state: EngineState, block: Block, targets: Array) -> Passed | None:
             fills.check_count(fills.MOST + 1)
         if call.error == _TO_BE_NAMED:
             return None
-        size = call.filled * fills.RECORD.itemsize
-        records = np.frombuffer(ctypes.string_at(call.fills, size) if size else b"", fills.RECORD)
+        records = _copied(call.fills, call.filled, fills.RECORD)
+        calls = _margin_calls(_copied(call.calls, call.called, _CALL), records)
     finally:
         library.kernel_free(call.fills)
+        library.kernel_free(call.calls)
     for name, array in kept.items():
         getattr(state, name)[:] = array
-    return Passed(fills.Fills(records), values)
+    return Passed(fills.Fills(records), values, calls)
 
 
 def _call(state: EngineState, rows: int, dues: int, arrays: dict[str, NDArray[Any]], tables: dict[str, Array]) -> _Pass:
@@ -142,8 +162,24 @@ def _call(state: EngineState, rows: int, dues: int, arrays: dict[str, NDArray[An
     call.slippage = _Slippage(*astuple(costs.slippage(settings)))
     call.liquidity = _Liquidity(settings.lot, settings.volume_cap, _table(tables.get("volume")))
     call.carry = _Carry(settings.borrow_fee_annual, settings.interest_credit_annual, settings.interest_debit_annual)
+    call.margin = _Margin(settings.maintenance_margin, settings.leverage)
     call.sleeves, call.at_fill = settings.accounts == "sleeves", settings.size_at == "fill"
     return call
+
+
+def _copied(memory: int | None, count: int, record: np.dtype[np.void]) -> NDArray[np.void]:
+    """Return the records that the pass wrote."""
+    size = count * record.itemsize
+    return np.frombuffer(ctypes.string_at(memory, size) if memory and size else b"", record)
+
+
+def _margin_calls(calls: NDArray[np.void], records: NDArray[np.void]) -> tuple[MarginCall, ...]:
+    """Return margin calls with what each of them traded."""
+    traded = records[["symbol", "quantity", "price"]]
+    return tuple(
+        MarginCall(ts, session, account, equity, held, tuple(traded[first : first + count].tolist()))
+        for ts, first, count, session, account, equity, held in calls.tolist()
+    )
 
 
 def _due(state: EngineState, block: Block) -> NDArray[np.void]:

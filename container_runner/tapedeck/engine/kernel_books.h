@@ -1,6 +1,5 @@
 /* The order that waits for each symbol: books.py, and `afford` of ledger.py, operation for operation. */
-#define DUST 1e-9     /* of the starting cash: less is no money to buy with */
-#define UNFILLED -1.0 /* the accrued commission of an order that has no fill yet */
+#define DUST 1e-9 /* of the starting cash: less is no money to buy with */
 
 static void set_pending(Work *w, int64_t i, double order) {
     w->orders += has(w->waiting, i) ? -none(order) : !none(order);
@@ -49,10 +48,27 @@ static void buy(Work *w, int64_t row, const int32_t *columns, const double *want
     }
 }
 
+/* Ends the order and the target that wait for column i. */
+static void end(Work *w, int64_t i) {
+    rest(w, i, 0.0);
+    set_unsized(w, i, 0);
+}
+
+/* Ends what waits for called accounts. */
+static void end_called(Work *w) {
+    for (int64_t k = 0; k < w->calls; k++) {
+        int64_t first = w->called[k].account, last = w->p->sleeves ? first + 1 : w->p->columns;
+        for (int64_t i = first; i < last; i++)
+            end(w, i);
+    }
+}
+
 /* Fills the waiting orders of the symbols that trade at the row's open. */
 static void fill(Work *w, int64_t row) {
     Pass *p = w->p;
     int valued = p->at_fill || p->credit != 0.0, unpaid = 0;
+    end_called(w);
+    obey(w, row);
     double equity = valued && !p->sleeves ? account_equity(w, row, 0, 1) : 0.0;
     int64_t count = 0;
     EACH(c, w->waiting, w->words) {

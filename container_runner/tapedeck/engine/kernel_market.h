@@ -1,5 +1,6 @@
 /* What a bar's market takes and what trading costs: liquidity.py and costs.py, operation for operation. */
 #define ROUNDING 1e-6 /* of a lot */
+#define UNFILLED -1.0 /* the accrued commission of an order that has no fill yet */
 
 static inline double greater(double a, double b) {
     return b > a ? b : a; /* as Python's max(a, b) */
@@ -39,6 +40,14 @@ static double whole_lots(const Liquidity *l, double quantity) {
     if (!isfinite(lots))
         return quantity;
     return (fabs(lots - whole) <= ROUNDING ? whole + 0.0 : trunc(lots) + 0.0) * l->lot;
+}
+
+/* The least whole lots that hold a quantity, away from zero. */
+static double lots_up(const Liquidity *l, double quantity) {
+    double down = whole_lots(l, quantity);
+    if (l->lot == 0.0 || fabs(quantity - down) <= ROUNDING * l->lot)
+        return down;
+    return down + copysign(l->lot, quantity);
 }
 
 /* What the bar takes of a quantity, which keeps its sign. A bar trades a column once, so that nothing has used it up. */
