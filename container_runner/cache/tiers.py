@@ -30,6 +30,7 @@ class Tiers:
         self.encoded = Shelf(folder, encoded.name, encoded.check, counts)
         self.decoded = Shelf(folder, gridded.path, gridded.check, counts)
         self._room = Lock()
+        self._promised = 0  # bytes that are being written
 
     def load(self) -> None:
         """Take in what is there."""
@@ -44,7 +45,7 @@ class Tiers:
     def keep(self, shelf: Shelf, digest: str, body: bytes) -> bool:
         """Write a file after making room for it; say whether it is there. A full or read-only disk is counted."""
         for _ in range(2):
-            if not self._make_room(len(body)):
+            if not self._promise(len(body)):
                 break
             try:
                 shelf.put(digest, body)
@@ -54,6 +55,9 @@ class Tiers:
                 self._free(len(body) + self._held() // 8)  # the disk is fuller than the quota says
             else:
                 return True
+            finally:
+                with self._room:
+                    self._promised -= len(body)
         self._counts.add(full=1)
         return False
 
@@ -61,12 +65,14 @@ class Tiers:
         """Return how many bytes may be in use."""
         return int(FILL * (self._quota if self._quota is not None else self._disk()[0]))
 
-    def _make_room(self, size: int) -> bool:
+    def _promise(self, size: int) -> bool:
+        """Make room for a file that is then written; say whether there is any."""
         with self._room:
             limit = self.limit()
-            while self._used() + size > limit:
+            while self._used() + self._promised + size > limit:
                 if not self._evict(limit):
                     return False
+            self._promised += size
         return True
 
     def _free(self, size: int) -> None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
 
+from cache.counts import Counts
 from cache.shelf import Shelf
+from cache.tiers import Tiers
 from tapedeck.market import gridded
 from tests.component.node_cache.daemon import damage, running
 from tests.component.node_cache.market import Market
@@ -28,6 +33,25 @@ def test_the_least_recently_used_leaves_at_80_percent(tmp_path: Path, market: Ma
         assert told["evicted"] > 0
         assert told["encoded_bytes"] + told["decoded_bytes"] <= told["limit_bytes"] == 6_400_000
         assert told["decoded_bytes"] == sum(path.stat().st_size for path in daemon.decoded())
+
+
+def test_two_files_that_are_written_at_once_have_room_for_both_or_one_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiers = Tiers(tmp_path, 1000, Counts())  # of which 800 may be used
+    both, put = Barrier(2), Shelf.put
+
+    def together(shelf: Shelf, digest: str, body: bytes) -> None:
+        with suppress(BrokenBarrierError):
+            both.wait(1)
+        put(shelf, digest, body)
+
+    monkeypatch.setattr(Shelf, "put", together)
+    with ThreadPoolExecutor(2) as pool:
+        kept = list(pool.map(lambda digit: tiers.keep(tiers.decoded, digit * 64, bytes(500)), "ab"))
+    assert sorted(kept) == [False, True]
+    assert tiers.decoded.held == 500
+    assert tiers.keep(tiers.encoded, "c" * 64, bytes(300))  # what was promised to them is free again
 
 
 def test_a_year_that_does_not_fit_at_all_is_not_kept(tmp_path: Path, market: Market) -> None:
