@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.data.where import FOLDER, SYMBOLS
-from tapedeck.market import calendar as calendars
 from tapedeck.market import encoding, layout, publish
 from tapedeck.market import snapshot as snapshots
 from tapedeck.market.encoding import COLUMNS, Month
+from tapedeck.market.grid import grid
 from tapedeck.market.publish import Change
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import FolderStore
@@ -37,8 +37,7 @@ def changes(decimals: int) -> dict[str, Change]:
 
 
 def _year(seed: int, decimals: int) -> dict[str, Month]:
-    grid = calendars.get("XNYS").grid("1m", FIRST, LAST)
-    ts = np.frombuffer(grid.ts, np.int64)
+    ts = grid("XNYS", "1m", FIRST, LAST).ts
     columns = _walk(np.random.default_rng(seed), len(ts), 10 ** (decimals - 2)) | {"ts": ts}
     month = ts.astype("datetime64[us]").astype("datetime64[M]").astype(str)
     return {name: _month({c: columns[c][month == name] for c in COLUMNS}, decimals) for name in _MONTHS}

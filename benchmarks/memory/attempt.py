@@ -23,7 +23,7 @@ from infra.local.cluster.cgroup import Group
 from sandbox import policy
 from tapedeck.engine import EngineSettings
 from tapedeck.market import calendar as calendars
-from tapedeck.market import chunks
+from tapedeck.market import chunks, years
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.versions import ENGINE_VERSION, METRIC_SCHEMA
 
@@ -88,9 +88,8 @@ def run(here: Machine, name: str, snapshot: Snapshot, span: tuple[date, date]) -
 
 def market_bars(manifest: contract.RunManifest) -> list[int]:
     """Return the bars of each chunk."""
-    calendar = calendars.get(manifest["calendar"])
     pairs = [(date.fromisoformat(a), date.fromisoformat(b)) for a, b in manifest["chunks"]]
-    return [len(calendar.grid(manifest["bar"], *pair)) for pair in pairs]
+    return [years.count(manifest["dataset"], *pair) for pair in pairs]
 
 
 class _Sampled:

@@ -13,12 +13,11 @@ from cache.ask import Asked, AskedYear, Bring, Held
 from cache.counts import Counts
 from cache.tiers import Tiers
 from tapedeck.market import block as blocks
-from tapedeck.market import calendar as calendars
 from tapedeck.market import encoding, gridded, layout, year_file, years
-from tapedeck.market.calendar import Grid
 from tapedeck.market.encoding import Month
 from tapedeck.market.errors import EncodingError
 from tapedeck.market.filling import Filling
+from tapedeck.market.grid import Grid, grid
 from tapedeck.market.store import ObjectStore
 
 THREADS = 16  # that wait for S3
@@ -148,13 +147,13 @@ class Node:
 
 def _file(year: AskedYear, months: Sequence[Month]) -> bytes:
     """Return the months on their grid. Raises EncodingError for a bar that is not on it."""
-    grid = _grid(year.dataset, *(year.months[at].month for at in (0, -1)))
-    block = blocks.empty(grid, [year.symbol], gridded.FIELDS)
+    rows = _grid(year.dataset, *(year.months[at].month for at in (0, -1)))
+    block = blocks.empty(rows, [year.symbol], gridded.FIELDS)
     filling = Filling(block)
-    for month in months:
-        ts = month.columns["ts"]
-        if len(ts) and not (block.ts[0] <= ts[0] and ts[-1] <= block.ts[-1] and filling.take(0, month)):
-            raise EncodingError("has a bar that is not on the grid")
+    first, last = block.ts[0], block.ts[-1]
+    edges = [(ts[0], ts[-1]) for month in months if len(ts := month.columns["ts"])]
+    if not all(first <= begin and end <= last for begin, end in edges) or not filling.take(0, months):
+        raise EncodingError("has a bar that is not on the grid")
     filling.finish()
     return gridded.to_bytes(year.name, {name: values[:, 0] for name, values in block.fields.items()})
 
@@ -162,4 +161,4 @@ def _file(year: AskedYear, months: Sequence[Month]) -> bytes:
 @lru_cache(maxsize=64)  # the same for all symbols
 def _grid(dataset: str, first: str, last: str) -> Grid:
     known = layout.parse_dataset(dataset)
-    return calendars.get(known.calendar).grid(known.bar, *years.span(dataset, [first, last]))
+    return grid(known.calendar, known.bar, *years.span(dataset, [first, last]))

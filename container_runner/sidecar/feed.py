@@ -20,8 +20,7 @@ from sandbox.policy import Policy
 from sidecar import limits
 from sidecar.chunks import Column
 from tapedeck.engine.state import actions as engine_actions
-from tapedeck.market import adjust, reader
-from tapedeck.market import calendar as calendars
+from tapedeck.market import adjust, reader, years
 from tapedeck.market import snapshot as snapshots
 from tapedeck.market.actions import Dividend, Split
 from tapedeck.market.block import Block
@@ -59,7 +58,6 @@ class Feed:
         end = date.fromisoformat(manifest["end"])
         self.splits: list[Split] = sorted(s for leaf in leaves for s in leaf.splits if s.session <= end)
         self.dividends: list[Dividend] = sorted(d for leaf in leaves for d in leaf.dividends if d.session <= end)
-        self._calendar = calendars.get(manifest["calendar"])
         self.rows = [self._bars(first, last) for first, last in self._chunks]
         # The memory of one chunk's bars waits while it goes from the chunk that is done to the next one that is read.
         BLOCKS.limit = len(contract.FIELDS) * 8 * max(self.rows) * len(manifest["symbols"]) if len(self.rows) > 1 else 0
@@ -112,7 +110,7 @@ class Feed:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _bars(self, first: date, last: date) -> int:
-        return len(self._calendar.grid(self._manifest["bar"], first, last))
+        return years.count(self._manifest["dataset"], first, last)
 
     def _own(self, index: int) -> Block:
         first, last = self._chunks[index]

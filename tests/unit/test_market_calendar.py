@@ -9,6 +9,7 @@ import pytest
 
 from tapedeck.market import calendar as calendars
 from tapedeck.market.errors import CalendarError
+from tapedeck.market.grid import grid
 
 FIRST, LAST = date(1998, 1, 1), date(2026, 12, 31)
 
@@ -47,19 +48,20 @@ def test_a_regular_session_has_390_minutes_and_an_early_close_210() -> None:
 def test_the_grid_joins_the_sessions_bars() -> None:
     xnys = calendars.get("XNYS")
     start, end = date(2019, 3, 1), date(2019, 3, 31)  # the clocks change on the 10th
-    grid = xnys.grid("1h", start, end)
+    rows = grid("XNYS", "1h", start, end)
     expected = [ts for session in xnys.sessions(start, end) for ts in xnys.starts("1h", session)]
-    assert grid.ts.tolist() == expected
-    assert {calendars.from_day_number(day) for day in grid.session} == set(xnys.sessions(start, end))
+    assert rows.ts.tolist() == expected
+    assert {calendars.from_day_number(day) for day in rows.session.tolist()} == set(xnys.sessions(start, end))
     assert all(
-        xnys.session_of(ts) == calendars.from_day_number(day) for ts, day in zip(grid.ts, grid.session, strict=True)
+        xnys.session_of(ts) == calendars.from_day_number(day)
+        for ts, day in zip(rows.ts.tolist(), rows.session.tolist(), strict=True)
     )
 
 
 def test_24_7_trades_every_minute_of_every_utc_day() -> None:
     always = calendars.get("24/7")
     assert len(always.sessions(date(2020, 1, 1), date(2020, 12, 31))) == 366
-    assert len(always.grid("1m", date(2020, 2, 29), date(2020, 2, 29))) == 1440
+    assert len(grid("24/7", "1m", date(2020, 2, 29), date(2020, 2, 29))) == 1440
     assert always.starts("1d", date(1970, 1, 2)) == range(86_400_000_000, 86_400_000_001)
     assert always.periods_per_year == 365
 

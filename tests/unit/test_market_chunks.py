@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tapedeck.market import calendar as calendars
 from tapedeck.market import chunks
+from tapedeck.market.grid import grid
 
 XNYS = calendars.get("XNYS")
 DAYS = st.dates(date(2015, 1, 2), date(2020, 12, 31))
@@ -35,7 +36,7 @@ def test_a_plan_covers_every_session_once_within_months_and_budget(
     assert [day for first, last in plan for day in XNYS.sessions(first, last)] == sessions
     for first, last in plan:
         assert (first.year, first.month) == (last.year, last.month)
-        assert len(XNYS.grid(bar, first, last)) * row <= budget
+        assert len(grid("XNYS", bar, first, last)) * row <= budget
     assert all(one[1] < other[0] for one, other in pairwise(plan))
 
 

@@ -14,6 +14,7 @@ from tapedeck.fields import FIELDS
 from tapedeck.market import calendar as calendars
 from tapedeck.market import resample
 from tapedeck.market.errors import CalendarError
+from tapedeck.market.grid import grid as rows
 
 XNYS, ALWAYS = calendars.get("XNYS"), calendars.get("24/7")
 SHORT_DAY = date(2019, 11, 29)  # closes at 13:00
@@ -21,8 +22,8 @@ SUMMER_TIME = (date(2020, 3, 6), date(2020, 3, 9))  # New York's clocks change i
 
 
 def grid(calendar: calendars.Calendar, bar: str, first: date, last: date) -> tuple[np.ndarray, np.ndarray]:
-    made = calendar.grid(bar, first, last)
-    return np.frombuffer(made.ts, np.int64), np.frombuffer(made.session, np.int32)
+    made = rows(calendar.name, bar, first, last)
+    return made.ts, made.session
 
 
 def column(*values: float) -> np.ndarray:

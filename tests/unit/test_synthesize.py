@@ -14,6 +14,7 @@ from tapedeck.data import synthesize
 from tapedeck.market import calendar as calendars
 from tapedeck.market import encoding, layout, reader, snapshot
 from tapedeck.market.encoding import PRICES
+from tapedeck.market.grid import grid
 from tapedeck.market.store import FolderStore
 from tapedeck.market.vendor.bar import faults
 
@@ -43,7 +44,7 @@ def test_the_bars_are_read_back_on_the_calendars_grid(tmp_path: Path) -> None:
     assert at.symbols == ("S0000", "S0001")
     assert at.span("S0000") == (START, END)
     block = reader.read_block(store, at, at.symbols, ["close", "volume"], START, END)
-    assert len(block.ts) == len(calendars.get("XNYS").grid("1m", START, END))
+    assert len(block.ts) == len(grid("XNYS", "1m", START, END))
     assert np.sum(block.session == calendars.day_number(date(2023, 11, 24))) == 210
     missing = np.isnan(block.fields["close"])
     assert 0 < missing.sum() < 0.1 * missing.size

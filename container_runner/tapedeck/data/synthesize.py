@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from tapedeck.market import calendar as calendars
 from tapedeck.market import encoding, layout, snapshot
 from tapedeck.market.actions import Split
-from tapedeck.market.calendar import Calendar
 from tapedeck.market.encoding import PRICES, Month
 from tapedeck.market.errors import DatasetNameError
+from tapedeck.market.grid import grid
 from tapedeck.market.publish import Change, Published, publish
 from tapedeck.market.store import FolderStore
 
@@ -109,24 +109,20 @@ class Maker:
             level = after
         return out
 
-    @cached_property
-    def _calendar(self) -> Calendar:
-        return calendars.get(self.dataset.calendar)
-
     def month(self, name: str) -> Month:
         """Return a month's bars."""
         stream = self._stream(name)
-        grid = self._calendar.grid(self.dataset.bar, self.months[name][0], self.months[name][-1])
-        session = np.frombuffer(grid.session, np.int32)
+        rows = grid(self.dataset.calendar, self.dataset.bar, self.months[name][0], self.months[name][-1])
+        session = rows.session
         first = np.flatnonzero(np.diff(session, prepend=-1))
-        prices = self._prices(stream, name, len(grid), first)
-        volume = self._volumes(stream, first, len(grid))
+        prices = self._prices(stream, name, len(rows), first)
+        volume = self._volumes(stream, first, len(rows))
         for split in self.splits:
             ratio, after = int(split.ratio), session >= calendars.day_number(split.session)
             prices = {column: np.where(after, values // ratio, values) for column, values in prices.items()}
             volume = np.where(after, volume * ratio, volume)
-        there = self._there(stream, first, len(grid))
-        ts = np.frombuffer(grid.ts, np.int64)
+        there = self._there(stream, first, len(rows))
+        ts = rows.ts
         cents = {column: np.maximum(1, values // _FINE) for column, values in prices.items()}
         columns = {"ts": ts, **cents, "volume": volume}
         kept = {column: array("q", values[there].astype("<i8").tobytes()) for column, values in columns.items()}

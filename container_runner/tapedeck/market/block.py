@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tapedeck.market.calendar import Grid
+from tapedeck.market.grid import Grid
 from tapedeck.market.memory import BLOCKS
 
 NOTHING = {"open": np.nan, "high": np.nan, "low": np.nan, "close": np.nan, "volume": 0.0}  # where nothing has traded
@@ -32,7 +32,7 @@ def empty(grid: Grid, symbols: Sequence[str], fields: Sequence[str]) -> Block:
     shape = (len(grid), len(symbols))
     return Block(
         symbols=tuple(symbols),
-        ts=np.frombuffer(grid.ts, np.int64) if len(grid) else np.empty(0, np.int64),
-        session=np.frombuffer(grid.session, np.int32) if len(grid) else np.empty(0, np.int32),
+        ts=grid.ts,
+        session=grid.session,
         fields={name: BLOCKS.table(*shape) for name in fields},
     )

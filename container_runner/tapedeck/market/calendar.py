@@ -1,4 +1,4 @@
-"""When markets trade: sessions, opening hours in UTC, and the grid of bar starts.
+"""When markets trade: sessions, opening hours in UTC, and the starts of bars.
 
 A session is an exchange-local date. XNYS comes from `calendars/xnys.csv`, so that no time-zone database and no library
 decides what a run of last year read; 24/7 has a session every UTC day.
@@ -7,7 +7,6 @@ decides what a run of last year read; 24/7 has a session every UTC day.
 from __future__ import annotations
 
 import hashlib
-from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,17 +20,6 @@ MINUTE_US = 60_000_000
 DAY_US = 24 * 60 * MINUTE_US
 EPOCH = date(1970, 1, 1).toordinal()
 _MINUTES = {"1m": 1, "1h": 60}
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Bar starts of a range: `ts` int64 us UTC and `session` int32 days since 1970-01-01, of equal length."""
-
-    ts: array[int]
-    session: array[int]
-
-    def __len__(self) -> int:
-        return len(self.ts)
 
 
 def day_number(day: date) -> int:
@@ -113,15 +101,6 @@ class Calendar:
     def bars_per_session(self, bar: str, session: date) -> int:
         """Return how many bars the grid has in a session."""
         return len(self.starts(bar, session))
-
-    def grid(self, bar: str, start: date, end: date) -> Grid:
-        """Return the bars of all sessions from `start` to `end`, both inclusive."""
-        ts, session = array("q"), array("i")
-        for day in self._range(start, end):
-            starts = self.starts(bar, from_day_number(day))
-            ts.extend(starts)
-            session += array("i", [day]) * len(starts)
-        return Grid(ts, session)
 
     def digest(self, start: date, end: date) -> str:
         """Return the SHA-256 over sessions and hours from `start` to `end`: a snapshot of that range depends on it."""

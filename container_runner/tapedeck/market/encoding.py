@@ -29,6 +29,7 @@ MAX_SCALE = 12
 MAX_ABS = 2**53
 _DECIMAL = re.compile(r"([+-]?)(?=\.?[0-9])([0-9]{0,32})(?:\.([0-9]{0,32}))?(?:[eE]([+-]?[0-9]{1,2}))?", re.ASCII)
 _INT32_MAX = 2**31 - 1
+_CODES: dict[int, Literal["q", "i"]] = {pa.int64().id: "q", pa.int32().id: "i"}
 _PRICE_SCALE = "tapedeck.price_scale"
 _VOLUME_SCALE = "tapedeck.volume_scale"
 
@@ -242,10 +243,12 @@ def _column(chunked: Any, narrow: bool) -> memoryview:
     chunk = chunked.chunk(0) if chunked.num_chunks == 1 else pa.concat_arrays(chunked.chunks)
     if chunk.null_count:
         raise EncodingError("a column has nulls")
-    if chunk.type not in (pa.int32(), pa.int64()):
+    code = _CODES.get(chunk.type.id)
+    if code is None:
         raise EncodingError(f"a column has values of type {chunk.type}")
-    if not narrow:
-        chunk = chunk.cast(pa.int64())
-    size = chunk.type.bit_width // 8
-    start = chunk.offset * size
-    return memoryview(chunk.buffers()[1])[start : start + len(chunk) * size].cast("B").cast("q" if size == 8 else "i")
+    if code == "i" and not narrow:
+        chunk, code = chunk.cast(pa.int64()), "q"
+    values = memoryview(chunk.buffers()[1]).cast("B")
+    begin = chunk.offset
+    size = 8 if code == "q" else 4
+    return values[begin * size : (begin + len(chunk)) * size].cast(code)

@@ -16,6 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby
+from math import ceil
 
 from tapedeck.market import encoding, year_file
 from tapedeck.market.encoding import Body, Month
@@ -25,7 +26,8 @@ from tapedeck.market.store import THREADS, ObjectStore
 from tapedeck.market.wanted import Wanted
 
 _AHEAD_BYTES = 8 * 2**20  # that may wait in memory to be decoded
-_AHEAD, _AT_LEAST = 256, 4  # objects
+_AHEAD, _AT_LEAST = 256, 4  # turns
+_TURN, _TURN_BYTES = 12, 2**19  # objects that a thread gets before it hands them over: each hand-over costs as a GET
 
 
 @dataclass(frozen=True)
@@ -87,24 +89,45 @@ def _units(months: Sequence[Wanted]) -> list[_Unit]:
     return units
 
 
+def _turns(units: Sequence[_Unit]) -> Iterator[Sequence[_Unit]]:
+    """Yield the units as threads get them: several small ones at once, so many that all threads are done together."""
+    rounds = ceil(len(units) / (THREADS * _TURN)) or 1
+    most = ceil(len(units) / (THREADS * rounds))
+    turn: list[_Unit] = []
+    size = 0
+    for unit in units:
+        if turn and (len(turn) == most or size + unit.place.bytes > _TURN_BYTES):
+            yield turn
+            turn, size = [], 0
+        turn.append(unit)
+        size += unit.place.bytes
+    if turn:
+        yield turn
+
+
 def _ahead(store: ObjectStore, units: Sequence[_Unit], columns: Collection[str]) -> Generator[_Got, None, None]:
     """Yield what the store gives, in order."""
-    waiting: deque[tuple[Future[_Got], int]] = deque()
+    waiting: deque[tuple[Future[list[_Got]], int]] = deque()
     held = 0
     with ThreadPoolExecutor(min(THREADS, len(units)) or 1, thread_name_prefix="get") as pool:
         try:
-            for unit in units:
-                waiting.append((pool.submit(_get, store, unit, columns), unit.place.bytes))
-                held += unit.place.bytes
-                while len(waiting) >= _AHEAD or (held > _AHEAD_BYTES and len(waiting) > _AT_LEAST):
+            for turn in _turns(units):
+                size = sum(unit.place.bytes for unit in turn)
+                waiting.append((pool.submit(_get_turn, store, turn, columns), size))
+                held += size
+                while len(waiting) > _AHEAD or (held > _AHEAD_BYTES and len(waiting) > _AT_LEAST):
                     future, size = waiting.popleft()
                     held -= size
-                    yield future.result()
+                    yield from future.result()
             while waiting:
-                yield waiting.popleft()[0].result()
+                yield from waiting.popleft()[0].result()
         finally:
             for future, _ in waiting:
                 future.cancel()
+
+
+def _get_turn(store: ObjectStore, turn: Sequence[_Unit], columns: Collection[str]) -> list[_Got]:
+    return [_get(store, unit, columns) for unit in turn]
 
 
 def _get(store: ObjectStore, unit: _Unit, columns: Collection[str]) -> _Got:

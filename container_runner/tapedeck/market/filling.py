@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,11 @@ class Filling:
         self._block = block
         self._upto = [0] * len(block.symbols)
 
-    def take(self, at: int, month: Month) -> bool:
-        """Write bars, of a month or more, into column `at` below those before; say whether all are on the grid."""
+    def take(self, at: int, months: Sequence[Month]) -> bool:
+        """Write bars, ascending, into column `at` below those before; say whether all of them are on the grid."""
         grid = self._block.ts
-        ts = np.asarray(month.columns["ts"])
-        low, high = np.searchsorted(ts, grid[0]), np.searchsorted(ts, grid[-1], side="right")
+        ts = np.concatenate([month.columns["ts"] for month in months])
+        low, high = np.searchsorted(ts, (grid[0], grid[-1] + 1)).tolist()
         rows = _rows(grid, ts[low:high])
         if rows is None:
             return False
@@ -32,16 +32,26 @@ class Filling:
             begin, end = int(rows[0]), int(rows[-1]) + 1
             whole = len(rows) == end - begin
             self._nothing(at, begin if whole else end)
-            for name, values in self._block.fields.items():
-                scale = np.float64(10 ** (month.volume_scale if name == "volume" else month.price_scale))
-                ticks = np.asarray(month.columns[name])[low:high]
-                # integer / 10**scale is correctly rounded: both are exact doubles
-                if whole:
-                    np.divide(ticks, scale, out=values[begin:end, at])
-                else:
-                    values[rows, at] = ticks / scale
+            start = -low  # of the month's bars in `rows`
+            for month in months:
+                self._put(at, month, rows, start)
+                start += len(month)
             self._upto[at] = end
         return True
+
+    def _put(self, at: int, month: Month, rows: range | NDArray[np.intp], start: int) -> None:
+        """Write those of a month's bars that belong into rows; its first belongs into number `start` of them."""
+        first, some = max(start, 0), slice(max(-start, 0), max(len(rows) - start, 0))
+        into = rows[first : max(start + len(month), 0)]
+        where = slice(into.start, into.stop) if isinstance(into, range) else into
+        for name, values in self._block.fields.items():
+            scale = np.float64(10 ** (month.volume_scale if name == "volume" else month.price_scale))
+            ticks = np.asarray(month.columns[name])[some]
+            # integer / 10**scale is correctly rounded: both are exact doubles
+            if isinstance(where, slice):
+                np.divide(ticks, scale, out=values[where, at])
+            else:
+                values[where, at] = ticks / scale
 
     def place(self, at: int, row: int, bars: int) -> Mapping[str, Array]:
         """Return where `bars` bars from `row` on are to be written in column `at`."""

@@ -1,9 +1,13 @@
-"""Memory for blocks that is used again: a fresh page costs more than the bars that are copied into it."""
+"""Memory for blocks that is used again: a fresh page costs more than the bars that are copied into it.
+
+What waits unused is the system's to take when memory is short, where the system can be told so.
+"""
 
 from __future__ import annotations
 
 import mmap
 import weakref
+from contextlib import suppress
 from threading import RLock
 
 import numpy as np
@@ -50,13 +54,20 @@ class Memory:
     def _give(self, buffer: mmap.mmap) -> None:
         with self._lock:
             if self.waiting + len(buffer) <= self.limit:
+                _advise(buffer, "MADV_FREE")
                 self._free.append(buffer)
 
 
-BLOCKS = Memory(0)  # a process that reads block after block sets the limit
+BLOCKS = Memory(512 << 20)  # a process that knows what it is going to read sets the limit
 
 
 def _fresh(size: int) -> mmap.mmap:
     buffer = mmap.mmap(-1, -(-size // _HUGE) * _HUGE, flags=_FLAGS)
-    buffer.madvise(mmap.MADV_HUGEPAGE)
+    _advise(buffer, "MADV_HUGEPAGE")
     return buffer
+
+
+def _advise(buffer: mmap.mmap, what: str) -> None:
+    if (advice := getattr(mmap, what, None)) is not None:  # a system need not know it
+        with suppress(OSError):
+            buffer.madvise(advice)

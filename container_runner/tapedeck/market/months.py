@@ -88,6 +88,6 @@ def pieces(
 
 
 def _hold(cache: MonthCache, piece: Piece, keep: Callable[[Wanted], bool]) -> None:
-    for want, month in piece.months():
+    for want, month in piece.months() if any(map(keep, piece.wants)) else ():
         if keep(want):
             cache.put(want.ref.digest, month if len(piece.wants) == 1 else month.copy())

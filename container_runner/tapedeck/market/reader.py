@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import date
 from functools import partial
-from itertools import groupby
 
 import numpy as np
 
@@ -15,11 +14,11 @@ from tapedeck.market import calendar as calendars
 from tapedeck.market import months, years
 from tapedeck.market.actions import Dividend
 from tapedeck.market.block import Block
-from tapedeck.market.calendar import Grid
-from tapedeck.market.encoding import COLUMNS, Month
+from tapedeck.market.encoding import COLUMNS
 from tapedeck.market.errors import DataError
 from tapedeck.market.fetch import Piece
 from tapedeck.market.filling import Filling
+from tapedeck.market.grid import Grid, grid
 from tapedeck.market.leaf import Leaf
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import ObjectStore
@@ -48,8 +47,8 @@ def read_block(  # noqa: PLR0917 -- runner and tests agreed on this order
         if name not in COLUMNS[1:]:
             raise ValueError(f"{name!r} is no field: {', '.join(COLUMNS[1:])} are")
     snapshot.check_calendar()
-    grid = calendars.get(snapshot.calendar).grid(snapshot.bar, first, last)
-    block = blocks.empty(grid, symbols, fields)
+    rows = grid(snapshot.calendar, snapshot.bar, first, last)
+    block = blocks.empty(rows, symbols, fields)
     if not len(block):
         return block
     leaves = snapshot.leaves(symbols)
@@ -70,9 +69,9 @@ def read_block(  # noqa: PLR0917 -- runner and tests agreed on this order
             if found and near and _copied(near, year, filling, at, year.place(first, last)):
                 continue
             parts = year.parts(first, last)
-            for piece in _joined(_first(take(parts) if found else read, len(parts)), fields):
-                if not filling.take(at, piece.month):
-                    raise _off_the_grid(snapshot.calendar, grid, piece)
+            pieces = list(_first(take(parts) if found else read, len(parts)))
+            if not filling.take(at, [piece.month for piece in pieces]):
+                raise _off_the_grid(snapshot.calendar, rows, pieces)
     filling.finish()
     return block
 
@@ -86,34 +85,16 @@ def _first(pieces: Iterable[Piece], months: int) -> Iterator[Piece]:
             return
 
 
-def _joined(pieces: Iterable[Piece], fields: Iterable[str]) -> Iterator[Piece]:
-    """Yield a symbol's pieces of one scale as one: a step less for each, in which threads would change over.
-
-    Of `ts` and `fields` alone: what comes out of memory may have more.
-    """
-    for _, group in groupby(pieces, lambda piece: (piece.month.price_scale, piece.month.volume_scale)):
-        some = list(group)
-        if len(some) == 1:
-            yield some[0]
-            continue
-        columns = {
-            name: np.concatenate([np.asarray(piece.month.columns[name]) for piece in some]).data
-            for name in ("ts", *fields)
-        }
-        month = Month(columns, some[0].month.price_scale, some[0].month.volume_scale)
-        yield Piece([want for piece in some for want in piece.wants], month)
-
-
 def _cut(first: date, last: date, want: Wanted) -> bool:
     """Say whether a read takes only a part of a month: the next one takes the rest."""
     return want.ref.first < first or want.ref.last > last
 
 
-def _off_the_grid(calendar: str, grid: Grid, piece: Piece) -> DataError:
-    """Return what is wrong with a piece, of the month whose bar it is."""
-    there = set(grid.ts)
-    months = ((one, set(month.columns["ts"]) - there) for one, month in piece.months())
-    want = next(one for one, off in months if any(grid.ts[0] <= ts <= grid.ts[-1] for ts in off))
+def _off_the_grid(calendar: str, rows: Grid, pieces: Iterable[Piece]) -> DataError:
+    """Return what is wrong with pieces, of the month whose bar it is."""
+    there = set(rows.ts.tolist())
+    months = ((one, set(month.columns["ts"]) - there) for piece in pieces for one, month in piece.months())
+    want = next(one for one, off in months if any(rows.ts[0] <= ts <= rows.ts[-1] for ts in off))
     what = f"has a bar that is not on {calendar}'s grid"
     return DataError(what, symbol=want.symbol, month=want.name, key=want.key)
 

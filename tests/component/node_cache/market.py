@@ -14,6 +14,7 @@ from tapedeck.market import calendar as calendars
 from tapedeck.market import encoding, layout, reader, years
 from tapedeck.market.block import Block
 from tapedeck.market.encoding import COLUMNS, Month
+from tapedeck.market.grid import grid
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import FolderStore
 
@@ -41,7 +42,7 @@ class Watched(FolderStore):
 def month(name: str, seed: int) -> Month:
     first = date.fromisoformat(f"{name}-01")
     last = date(first.year, first.month, 31 if first.month == 1 else 28)
-    ts = np.frombuffer(CALENDAR.grid("1m", first, last).ts, np.int64)
+    ts = grid(DATASET.calendar, "1m", first, last).ts
     numbers = np.random.default_rng(seed)
     columns = {"ts": array("q", ts.tobytes())}
     for column in COLUMNS[1:]:
