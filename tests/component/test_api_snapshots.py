@@ -19,8 +19,8 @@ from tapedeck.market import history, layout, publish, snapshot
 from tapedeck.market.publish import Change
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import S3Store
+from tests.component.api_calls import call, post
 from tests.component.deployment import BUCKETS, FB_FIRST, FIRST, LAST, XNYS, Deployment, _bars
-from tests.component.test_api import call, post
 
 NAME = "equities-1d"
 OTTO = {"user": "otto", "role": "Operator"}

@@ -3,12 +3,15 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from infra.local import demo
 from infra.local.ports import Ports
 from infra.local.stack import ROOT, Stack
 from infra.local.synth import synthesise
+from tapedeck.client import Client
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +25,18 @@ def stack(assembly: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """The whole platform, running, on free ports."""
     with Stack(assembly, tmp_path_factory.mktemp("stack") / "state", ports=Ports.any()) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def ingested(stack: Stack) -> dict[str, Any]:
+    """The answer to a data owner's drop of real daily bars."""
+    return demo.ingest(stack)
+
+
+@pytest.fixture(scope="session")
+def alice(stack: Stack, ingested: dict[str, Any]) -> Client:
+    """A researcher, when there is data to run on."""
+    return demo.client(stack, "alice")
 
 
 @pytest.fixture

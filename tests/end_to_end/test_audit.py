@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from infra.local import demo
-from infra.local.stack import Stack
 from tapedeck.client import Client
-from tests.end_to_end.test_main_job import CROSSOVER, RUN_SECONDS
+from tests.end_to_end.effects import CROSSOVER, RUN_SECONDS
 
 SYMBOLS = ("AAPL", "IBM")
-
-
-@pytest.fixture(scope="module")
-def alice(stack: Stack) -> Client:
-    demo.ingest(stack)
-    return demo.client(stack, "alice")
 
 
 def test_the_crossover_is_audited_and_a_strategy_that_shifts_the_close_back_is_leaked(

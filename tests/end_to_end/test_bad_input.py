@@ -12,7 +12,7 @@ from infra.local import demo
 from infra.local.stack import Stack
 from infra.local.vendor_sample import vendor_csv
 from tapedeck.client import ApiError, Client
-from tests.end_to_end.test_main_job import CROSSOVER, objects, row
+from tests.end_to_end.effects import CROSSOVER, objects, row
 
 HEADER = """# /// backtest
 # dataset = "equities-1d"
@@ -45,12 +45,6 @@ PARAMS: dict[str, tuple[dict[str, Any], str]] = {
     "dates outside of the snapshot": ({"start": "1990-01-02", "end": "1991-01-02"}, "2000-03-01"),
     "an unknown parameter": ({"params": {"fsat": 3}}, "fsat"),
 }
-
-
-@pytest.fixture(scope="module")
-def alice(stack: Stack) -> Client:
-    demo.ingest(stack)
-    return demo.client(stack, "alice")
 
 
 def refused(alice: Client, stack: Stack, path: Path, params: dict[str, Any] | None = None) -> ApiError:

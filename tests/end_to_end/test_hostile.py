@@ -12,11 +12,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from infra.local import demo
 from infra.local.stack import Stack
 from tapedeck.client import ApiError, Client
-from tests.end_to_end.test_bad_input import GOOD
-from tests.end_to_end.test_main_job import RUN_SECONDS, read
+from tests.end_to_end.effects import CROSSOVER, RUN_SECONDS, read
 from tests.sandbox.hostile.run import STRATEGIES, Case, archive, outcomes, title
 
 ATTACKS = ("host_files", "environment", "metadata", "network", "patched")
@@ -27,12 +25,6 @@ HEADER = """# /// backtest
 # end = 2012-12-31
 # ///
 """
-
-
-@pytest.fixture(scope="module")
-def alice(stack: Stack) -> Client:
-    demo.ingest(stack)
-    return demo.client(stack, "alice")
 
 
 def run(alice: Client, path: Path, params: Mapping[str, object]) -> dict[str, Any]:
@@ -99,7 +91,7 @@ def test_a_patched_engine_gets_the_honest_runs_digest(
 def test_an_archive_with_a_way_up_is_refused_by_the_api(alice: Client, tmp_path: Path) -> None:
     path = tmp_path / "s.zip"
     with zipfile.ZipFile(path, "w") as out:
-        out.writestr("strategy.py", GOOD)
+        out.write(CROSSOVER, "strategy.py")
         out.writestr("../../escaped.py", "x")
     with pytest.raises(ApiError) as refused:
         alice.submit(path)

@@ -10,7 +10,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 from botocore.exceptions import ClientError
 
@@ -21,11 +20,9 @@ from infra.local.vendor_sample import vendor_csv
 from tapedeck.client import ApiError, Client
 from tests import oracle
 from tests.end_to_end import expectation
+from tests.end_to_end.effects import CROSSOVER, ROOT, RUN_SECONDS, objects, read, row
 
-ROOT = Path(__file__).resolve().parents[2]
-CROSSOVER = ROOT / "examples" / "crossover.py"
 NOTEBOOK = ROOT / "examples" / "momentum.ipynb"
-RUN_SECONDS = 90
 METHOD = "def weights(self, bars):"
 
 
@@ -37,40 +34,10 @@ def variant(folder: Path, name: str, statement: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ingested(stack: Stack) -> dict[str, Any]:
-    return demo.ingest(stack)
-
-
-@pytest.fixture(scope="module")
-def alice(stack: Stack) -> Client:
-    return demo.client(stack, "alice")
-
-
-@pytest.fixture(scope="module")
 def crossover(stack: Stack, alice: Client, ingested: dict[str, Any]) -> dict[str, Any]:
     job = alice.submit(CROSSOVER)
     assert job["status"] == "PENDING"
     return alice.wait(job["job_id"], timeout_s=RUN_SECONDS)
-
-
-def row(stack: Stack, sql: str, *values: object) -> tuple[Any, ...]:
-    with psycopg2.connect(stack.database_dsn) as connection, connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        found = cursor.fetchone()
-    connection.close()
-    assert found is not None
-    return found
-
-
-def objects(stack: Stack, bucket: str, prefix: str) -> list[str]:
-    s3 = stack.client("s3")
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=stack.bucket(bucket), Prefix=prefix)
-    return [item["Key"] for page in pages for item in page.get("Contents", [])]
-
-
-def read(stack: Stack, bucket: str, key: str) -> bytes:
-    body: bytes = stack.client("s3").get_object(Bucket=stack.bucket(bucket), Key=key)["Body"].read()
-    return body
 
 
 def test_a_vendor_file_becomes_months_and_a_snapshot(stack: Stack, ingested: dict[str, Any]) -> None:

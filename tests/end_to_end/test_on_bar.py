@@ -7,25 +7,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from infra.local import demo
 from infra.local.stack import Stack
 from tapedeck import laptop
 from tapedeck.client import Client
-from tests.end_to_end.test_main_job import ROOT, RUN_SECONDS, read
+from tests.end_to_end.effects import ROOT, RUN_SECONDS, read
 
 PAIRS = ROOT / "examples" / "pairs.py"
 METHOD = "def on_bar(self, bar, book):"
 
 
 COSTS = "# commission_per_share = 0.005\n# commission_minimum = 1\n# volume_cap = 0.1\n# borrow_fee_annual = 0.03\n"
-
-
-@pytest.fixture(scope="module")
-def alice(stack: Stack) -> Client:
-    demo.ingest(stack)
-    return demo.client(stack, "alice")
 
 
 class Bucket:

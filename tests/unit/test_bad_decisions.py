@@ -12,7 +12,6 @@ import pytest
 from tapedeck.bars import Bars
 from tapedeck.cli import main
 from tapedeck.decisions import DecisionError, as_decisions
-from tests.unit.test_source_laptop import data as data  # noqa: PLC0414 - a fixture
 
 HEAD = """# /// backtest
 # dataset = "equities-1d"

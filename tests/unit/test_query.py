@@ -21,7 +21,7 @@ from tapedeck.market.publish import Change
 from tapedeck.market.store import FolderStore
 from tapedeck.query import Missing
 from tapedeck.run import Run
-from tests.unit.test_source_laptop import SESSIONS, XNYS, data  # noqa: F401 -- a fixture
+from tests.unit.three_years import XNYS
 
 ROOT = Path(__file__).parents[2]
 STRATEGY_PYTHON = ROOT / "build/venvs/strategy/bin/python"
@@ -45,7 +45,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("mode", ["split", "total", "raw"])
-def test_it_is_what_a_run_from_the_same_day_sees(data: Path, mode: str) -> None:  # noqa: F811
+def test_it_is_what_a_run_from_the_same_day_sees(data: Path, mode: str) -> None:
     store, start, end = FolderStore(data), date(2010, 9, 1), date(2012, 12, 31)
     snap = snapshot.load(store, "equities-1d", history.resolve(store, "equities-1d"))
     market = Market(store, snap, ["AAPL", "MSFT"], start, end)
@@ -62,7 +62,7 @@ def test_it_is_what_a_run_from_the_same_day_sees(data: Path, mode: str) -> None:
         _ = read.open
 
 
-def test_the_module_of_bars_and_the_function_share_a_name(data: Path) -> None:  # noqa: F811
+def test_the_module_of_bars_and_the_function_share_a_name(data: Path) -> None:
     from tapedeck import bars as module_or_function
     from tapedeck.bars import Bars
 
