@@ -22,7 +22,7 @@ class Layers(Construct):
         super().__init__(scope, id)
         self.versions = [
             self._layer("Dependencies", _dependencies(root), "layers/requirements.txt, as installed by make setup"),
-            self._layer("Shared", _shared(root), "backtest, tapedeck, the contract and the sandbox's policy"),
+            self._layer("Shared", _shared(root), "backtest, tapedeck, the contracts and the sandbox's policy"),
         ]
 
     def _layer(self, id: str, code: lambda_.Code, description: str) -> lambda_.LayerVersion:
@@ -60,6 +60,7 @@ def _shared(root: Path) -> lambda_.Code:
             "python/backtest": root / "layers" / "backtest",
             "python/tapedeck": runner / "tapedeck",
             "python/contract.py": runner / "contract.py",
+            "python/run_objects.py": runner / "run_objects.py",
             **sandbox,
         },
     )

@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import contract
+import run_objects
 from benchmarks.memory import market
 from benchmarks.sandbox.machine import CODE, ROOT, VENVS, Machine
 from benchmarks.sandbox.strategy_pod import StrategyPod
@@ -86,7 +86,7 @@ def run(here: Machine, name: str, snapshot: Snapshot, span: tuple[date, date]) -
     return Took(*sampled.peaks, wall=wall, cpu=cpu, cells=cells, event=_last_event(buckets["runs"]))
 
 
-def market_bars(manifest: contract.RunManifest) -> list[int]:
+def market_bars(manifest: run_objects.RunManifest) -> list[int]:
     """Return the bars of each chunk."""
     pairs = [(date.fromisoformat(a), date.fromisoformat(b)) for a, b in manifest["chunks"]]
     return [years.count(manifest["dataset"], *pair) for pair in pairs]
@@ -125,7 +125,7 @@ def _memory(group: Group) -> int:
     return sum(int(held.get(kind, 0)) for kind in _KINDS[group._version])
 
 
-def _manifest(snapshot: Snapshot, first: date, last: date) -> contract.RunManifest:
+def _manifest(snapshot: Snapshot, first: date, last: date) -> run_objects.RunManifest:
     limits = policy.load()
     span = first, last, len(market.SYMBOLS), 1, "weights", limits.chunk_bytes("weights", 1)
     planned = chunks.plan(calendars.get(snapshot.calendar), snapshot.bar, *span)
@@ -157,7 +157,7 @@ def _manifest(snapshot: Snapshot, first: date, last: date) -> contract.RunManife
     return run  # type: ignore[return-value]  # the names are the contract's
 
 
-def _submit(root: Path, manifest: contract.RunManifest, buckets: dict[str, Path]) -> None:
+def _submit(root: Path, manifest: run_objects.RunManifest, buckets: dict[str, Path]) -> None:
     body = json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()
     for key, content in ((manifest["code"]["key"], STRATEGY.encode()), (f"runs/{JOB}/run.json", body)):
         path = buckets["runs"] / key

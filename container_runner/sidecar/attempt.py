@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 
 import contract
+import run_objects
 from sandbox.policy import Policy
 from sidecar import audit, chunks, inputs, results
 from sidecar.books import Books
@@ -99,7 +100,7 @@ class Attempt:
         else:
             self._events.completed(result)
 
-    def _run(self) -> contract.ResultRef:
+    def _run(self) -> run_objects.ResultRef:
         if self._events.resumed:
             raise RunError("PLATFORM", "the sidecar was restarted in the middle of the attempt")
         started = now()
@@ -157,7 +158,7 @@ class Attempt:
             del handout, sealed  # before the chunk after the next one is read: there are two in memory, never three
         return first_bar
 
-    def _audit(self, manifest: contract.RunManifest, feed: Feed, record: Record, lookback: int) -> audit.Heard:
+    def _audit(self, manifest: run_objects.RunManifest, feed: Feed, record: Record, lookback: int) -> audit.Heard:
         """Have the run decided again, by fresh processes, on less data and on more history."""
 
         def decide(handout: Handout) -> bytes:
@@ -210,7 +211,7 @@ class Attempt:
         self._close_logs()
         self._events.failed(failed.as_failure(self._logs.latest()), self._usage())
 
-    def _usage(self) -> contract.Usage:
+    def _usage(self) -> run_objects.Usage:
         return claimed(self._exchange.exit(), self._policy, self._settings.sandbox)
 
     def _close_logs(self) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import contract
+import run_objects
 from sandbox.policy import Policy
 from sidecar.exchange import Exchange
 from sidecar.failures import RunError
@@ -28,12 +29,12 @@ from tapedeck.market.block import Block
 class Heard:
     """What a result says of causality."""
 
-    causality: contract.Causality
+    causality: run_objects.Causality
     warnings: list[str]
     replayed: bool  # the strategy's process is not the one any more that decided on the run
 
 
-def record_of(manifest: contract.RunManifest, feed: Feed) -> audit.Record | None:
+def record_of(manifest: run_objects.RunManifest, feed: Feed) -> audit.Record | None:
     """Return what takes down the run for its audit, None when none is asked for."""
     asked = manifest["audit"]
     return audit.Record(feed.rows, asked["cuts"], manifest["seed"]) if asked else None
@@ -44,12 +45,12 @@ def see(record: audit.Record, own: Block, sealed: bytes) -> None:
     record.see(_decisions(own, sealed), np.isnan(own.fields["close"]))
 
 
-def unheard(manifest: contract.RunManifest) -> Heard:
+def unheard(manifest: run_objects.RunManifest) -> Heard:
     """Return what holds without an audit."""
     return Heard("unchecked" if manifest["level"] in audit.LEVELS else "by_construction", [], replayed=False)
 
 
-def hear(manifest: contract.RunManifest, record: audit.Record, replays: Replays, policy: Policy) -> Heard:
+def hear(manifest: run_objects.RunManifest, record: audit.Record, replays: Replays, policy: Policy) -> Heard:
     """Replay and compare; a strategy that fails in a replay is not audited, and its run stands."""
     symbols = manifest["symbols"]
     verdict = audit.audit(record, replays, symbols)

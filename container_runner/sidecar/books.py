@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-import contract
+import run_objects
 from sidecar.failures import RunError
 from sidecar.keepers import Kept, bar_time, keeper
 from tapedeck import engine
@@ -38,7 +38,9 @@ class Closed:
 class Books:
     """Takes sealed decisions chunk by chunk; the numbers are the same to the byte however the run was cut."""
 
-    def __init__(self, manifest: contract.RunManifest, splits: Sequence[Split], dividends: Sequence[Dividend]) -> None:
+    def __init__(
+        self, manifest: run_objects.RunManifest, splits: Sequence[Split], dividends: Sequence[Dividend]
+    ) -> None:
         asked = {name: value for name, value in manifest["engine"].items() if name != "version"}
         self.settings = engine.EngineSettings(**asked)  # type: ignore[arg-type]  # the manifest's schema is theirs
         self.orders = manifest["level"] == "on_bar"

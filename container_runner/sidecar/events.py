@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import contract
-from sidecar import keys
+import run_objects
 from sidecar.clock import now
 from tapedeck.market.store import ObjectStore
 
@@ -40,17 +39,17 @@ class EventLog:
         """Say that the sidecar has what it needs and waits for the strategy."""
         self._emit("STARTED")
 
-    def progress(self, progress: contract.Progress, clock: Callable[[], float] = time.monotonic) -> None:
+    def progress(self, progress: run_objects.Progress, clock: Callable[[], float] = time.monotonic) -> None:
         """Say how far the run is: at most every PROGRESS_EVERY_S seconds, and at the end."""
         if progress["done"] == progress["total"] or clock() - self._progressed >= PROGRESS_EVERY_S:
             self._progressed = clock()
             self._emit("PROGRESS", progress=progress)
 
-    def completed(self, result: contract.ResultRef) -> None:
+    def completed(self, result: run_objects.ResultRef) -> None:
         """Say that every artifact and the result can be read."""
         self._emit("COMPLETED", result=result)
 
-    def failed(self, failure: contract.RunFailure, usage: contract.Usage) -> None:
+    def failed(self, failure: run_objects.RunFailure, usage: run_objects.Usage) -> None:
         """Say why there is no result."""
         self._emit("FAILED", failure=failure, usage=usage)
 
@@ -60,15 +59,15 @@ class EventLog:
 
     def _emit(
         self,
-        kind: contract.EventType,
+        kind: run_objects.EventType,
         *,
-        progress: contract.Progress | None = None,
-        failure: contract.RunFailure | None = None,
-        usage: contract.Usage | None = None,
-        result: contract.ResultRef | None = None,
+        progress: run_objects.Progress | None = None,
+        failure: run_objects.RunFailure | None = None,
+        usage: run_objects.Usage | None = None,
+        result: run_objects.ResultRef | None = None,
     ) -> None:
         for _ in range(_TRIES):
-            event: contract.Event = {
+            event: run_objects.Event = {
                 "schema": 1,
                 "job": self._job,
                 "attempt": self._attempt,
@@ -80,7 +79,7 @@ class EventLog:
                 "usage": usage,
                 "result": result,
             }
-            key = keys.event(self._job, self._attempt, self._seq)
+            key = run_objects.event(self._job, self._attempt, self._seq)
             self._seq += 1
             try:
                 self._store.put(key, json.dumps(event, allow_nan=False).encode(), if_absent=True)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, get_args, get_type_hints
 
 import contract
+import run_objects
 from sidecar.text import plain
 
 _MESSAGE_CHARS = 2_000
@@ -25,7 +26,7 @@ class RunError(Exception):
 
     def __init__(
         self,
-        kind: contract.FailureKind,
+        kind: run_objects.FailureKind,
         message: str,
         *,
         file: str | None = None,
@@ -41,7 +42,7 @@ class RunError(Exception):
         self.cell = cell
         self.traceback = traceback
 
-    def as_failure(self, last_lines: Sequence[str] = ()) -> contract.RunFailure:
+    def as_failure(self, last_lines: Sequence[str] = ()) -> run_objects.RunFailure:
         """Return the failure as the FAILED event carries it."""
         return {
             "kind": self.kind,

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import contract
+import run_objects
 from sandbox.policy import Policy
 from sidecar import limits
 from sidecar.chunks import Column
@@ -46,7 +47,7 @@ class Handout:
 class Feed:
     """Bars of one run. Errors of reading are `tapedeck.market.errors.MarketError`."""
 
-    def __init__(self, store: ObjectStore, manifest: contract.RunManifest, near: Near | None = None) -> None:
+    def __init__(self, store: ObjectStore, manifest: run_objects.RunManifest, near: Near | None = None) -> None:
         self._store = store
         self._near = near
         self._manifest = manifest

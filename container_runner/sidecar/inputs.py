@@ -7,7 +7,7 @@ import json
 from typing import cast
 
 import contract
-from sidecar import keys
+import run_objects
 from sidecar.exchange import Exchange
 from sidecar.failures import RunError
 from sidecar.settings import Settings
@@ -17,10 +17,10 @@ from tapedeck.versions import ENGINE_VERSION, METRIC_SCHEMA
 SCHEMA = 1
 
 
-def fetch_manifest(store: ObjectStore, settings: Settings) -> contract.RunManifest:
+def fetch_manifest(store: ObjectStore, settings: Settings) -> run_objects.RunManifest:
     """Return the run manifest. Raises `RunError` PLATFORM when it is not the one that this attempt was started for."""
-    body = _fetch(store, keys.run_manifest(settings.job), settings.manifest_digest)
-    manifest = cast(contract.RunManifest, json.loads(body))
+    body = _fetch(store, run_objects.run_manifest(settings.job), settings.manifest_digest)
+    manifest = cast(run_objects.RunManifest, json.loads(body))
     if manifest["schema"] != SCHEMA:
         raise RunError("PLATFORM", f"run.json has schema {manifest['schema']}, this sidecar knows {SCHEMA}")
     asked, known = (manifest["engine"]["version"], manifest["metric_schema"]), (ENGINE_VERSION, METRIC_SCHEMA)
@@ -29,12 +29,12 @@ def fetch_manifest(store: ObjectStore, settings: Settings) -> contract.RunManife
     return manifest
 
 
-def fetch_code(store: ObjectStore, manifest: contract.RunManifest) -> bytes:
+def fetch_code(store: ObjectStore, manifest: run_objects.RunManifest) -> bytes:
     """Return the submitted file. Raises `RunError` PLATFORM when its digest is another."""
     return _fetch(store, manifest["code"]["key"], manifest["code"]["digest"])
 
 
-def lay_out(exchange: Exchange, manifest: contract.RunManifest, code: bytes) -> None:
+def lay_out(exchange: Exchange, manifest: run_objects.RunManifest, code: bytes) -> None:
     """Hand the source and what to run to the strategy's process."""
     name = manifest["code"]["name"]
     if "/" in name or "\0" in name or name in ("", ".", ".."):

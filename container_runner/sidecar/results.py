@@ -12,8 +12,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-import contract
-from sidecar import keys
+import run_objects
 from sidecar.books import Books, Closed
 from sidecar.clock import now
 from sidecar.feed import Feed
@@ -29,15 +28,15 @@ class Facts:
     """What the attempt knows of itself."""
 
     settings: Settings
-    manifest: contract.RunManifest
+    manifest: run_objects.RunManifest
     started_at: str
     first_bar_at: str
     log_parts: int
-    usage: contract.Usage
-    causality: contract.Causality
+    usage: run_objects.Usage
+    causality: run_objects.Causality
 
 
-def upload(store: ObjectStore, facts: Facts, books: Books, feed: Feed, warnings: list[str]) -> contract.ResultRef:
+def upload(store: ObjectStore, facts: Facts, books: Books, feed: Feed, warnings: list[str]) -> run_objects.ResultRef:
     """Close the books, upload every artifact and then the result; return what COMPLETED pins."""
     closed = books.close()
     manifest, settings = facts.manifest, facts.settings
@@ -66,7 +65,7 @@ def upload(store: ObjectStore, facts: Facts, books: Books, feed: Feed, warnings:
     }
     artifacts = {name: _put_artifact(store, settings, name, body) for name, body in bodies.items()}
     result = _result(facts, closed, summary, artifacts, warnings)
-    key, body = keys.result(settings.job, settings.attempt), canonical(result)
+    key, body = run_objects.result(settings.job, settings.attempt), canonical(result)
     version = store.put(key, body)
     return {"key": key, "version_id": version, "sha256": hashlib.sha256(body).hexdigest()}
 
@@ -82,7 +81,7 @@ def equity_csv(sessions: NDArray[np.int32], equity: NDArray[np.float64], start_c
     return text.getvalue().encode()
 
 
-def actions(manifest: contract.RunManifest, feed: Feed) -> list[dict[str, object]]:
+def actions(manifest: run_objects.RunManifest, feed: Feed) -> list[dict[str, object]]:
     """Return the splits (shares multiply by `value`) and dividends (`value` a share) within the run, by session."""
     start = date.fromisoformat(manifest["start"])
     found = [(paid.session, paid.symbol, "dividend", paid.amount) for paid in feed.dividends]
@@ -99,8 +98,8 @@ def canonical(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode()
 
 
-def _put_artifact(store: ObjectStore, settings: Settings, name: str, body: bytes) -> contract.ArtifactRef:
-    key = keys.artifact(settings.job, settings.attempt, name)
+def _put_artifact(store: ObjectStore, settings: Settings, name: str, body: bytes) -> run_objects.ArtifactRef:
+    key = run_objects.artifact(settings.job, settings.attempt, name)
     store.put(key, body)
     return {"key": key, "sha256": hashlib.sha256(body).hexdigest(), "bytes": len(body)}
 
@@ -109,9 +108,9 @@ def _result(
     facts: Facts,
     closed: Closed,
     summary: dict[str, object],
-    artifacts: dict[str, contract.ArtifactRef],
+    artifacts: dict[str, run_objects.ArtifactRef],
     warnings: list[str],
-) -> contract.Result:
+) -> run_objects.Result:
     return {
         "schema": 1,
         "job": facts.settings.job,

@@ -6,7 +6,7 @@ import threading
 import time
 
 import contract
-from sidecar import keys
+import run_objects
 from sidecar.clock import now
 from sidecar.exchange import Exchange, IrregularError
 from sidecar.logs import STREAMS, LogBook
@@ -85,6 +85,6 @@ class LogShipper:
     def _upload(self) -> None:
         if self._waiting:
             body = "".join(line + "\n" for line in self._waiting).encode()
-            self._store.put(keys.log(self._job, self._attempt, self.parts), body)
+            self._store.put(run_objects.log(self._job, self._attempt, self.parts), body)
             self.parts += 1
             self._waiting = []

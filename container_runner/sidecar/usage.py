@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contract
+import run_objects
 from sandbox.policy import MIB, Policy
 from sidecar.exchange import Exit
 
@@ -13,7 +13,7 @@ def in_words(ended: Exit | None, policy: Policy) -> str:
     return f"{peak}, {policy.process['address_space'] // MIB} MiB of addresses allowed"
 
 
-def claimed(ended: Exit | None, policy: Policy, sandbox: str | None) -> contract.Usage:
+def claimed(ended: Exit | None, policy: Policy, sandbox: str | None) -> run_objects.Usage:
     """Return the usage; what the container's limits do not allow is not repeated."""
     seconds = policy.deadline_seconds * max(1.0, policy.strategy.cpu_milli / 1000)
     possible = ended is not None and ended.peak <= policy.strategy.memory_mib * MIB and ended.cpu <= seconds * 1e6

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import jwt
 from botocore.exceptions import BotoCoreError, ClientError
 
+import run_objects
 from backtest import layout
 from backtest.errors import CallerError, PlatformError
 from backtest.job import TERMINAL
@@ -100,7 +101,7 @@ def session_policy(job: Job, runs: str, market: str) -> dict[str, Any]:
     """Return what a session of the current attempt may do: read prices and its own code, write its own prefix."""
     prices, ours = f"arn:aws:s3:::{market}", f"arn:aws:s3:::{runs}"
     own = layout.attempt_prefix(job.id, job.attempt)
-    code, run = layout.code(job.code_digest, "*"), layout.run_manifest(job.id)
+    code, run = layout.code(job.code_digest, "*"), run_objects.run_manifest(job.id)
     return {
         "Version": "2012-10-17",
         "Statement": [

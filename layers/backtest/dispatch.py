@@ -9,6 +9,7 @@ from typing import Annotated
 from aws_lambda_powertools import Logger
 from pydantic import BaseModel, ConfigDict, Field
 
+import run_objects
 from backtest import layout
 from backtest.cloud.cluster import Cluster
 from backtest.cloud.objects import Bucket, MissingObjectError, TooLargeError
@@ -83,7 +84,7 @@ class Dispatcher:
     def _images(self, job: Job) -> Images:
         """Return the images that the run manifest pins: a deployment between submit and dispatch changes no run."""
         try:
-            body = self.runs.get(layout.run_manifest(job.id), limit=MANIFEST_BYTES)
+            body = self.runs.get(run_objects.run_manifest(job.id), limit=MANIFEST_BYTES)
         except (MissingObjectError, TooLargeError) as e:
             raise PlatformError(f"the run manifest of {job.id} cannot be used: {e}") from e
         if digest(body) != job.manifest_digest:

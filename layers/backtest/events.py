@@ -1,7 +1,7 @@
 """What a sidecar writes into the runs bucket, as closed schemas: an unknown key or a strange number is refused.
 
 A sidecar is ours, but the machine that it runs on also runs hostile code; so nothing is taken on trust here. The
-shapes are those of `contract.Event` and `contract.Result`.
+shapes are those of `run_objects.Event` and `run_objects.Result`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from backtest import layout
-from contract import EventType, FailureKind
+from run_objects import EventType, FailureKind
 
 EVENT_BYTES = 128 * 1024
 RESULT_BYTES = 4 * 1024 * 1024

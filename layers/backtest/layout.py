@@ -1,7 +1,6 @@
-"""Every object key of the platform, stated once.
+"""The object keys that only the control plane knows, and what it reads out of keys and names.
 
-Buckets: *runs* (code, run manifests, events, logs, artifacts, reports), *market data* (see `tapedeck.market.layout`),
-*upload* (strategies dropped by researchers) and *vendor* (market data dropped by data owners).
+Those that it shares with the sidecar stand in `run_objects`, those of market data in `tapedeck.market.layout`.
 """
 
 from __future__ import annotations
@@ -38,34 +37,9 @@ def code(digest: str, name: str) -> str:
     return f"code/{digest}/{name}"
 
 
-def run_manifest(job: str) -> str:
-    """Return the key of a job's run manifest, written once by submit."""
-    return f"runs/{job}/run.json"
-
-
 def attempt_prefix(job: str, attempt: int) -> str:
     """Return the prefix that one attempt, and nobody else, may write below."""
     return f"runs/{job}/{attempt}/"
-
-
-def event(job: str, attempt: int, seq: int) -> str:
-    """Return the key of an attempt's event; `seq` counts from 0."""
-    return f"runs/{job}/{attempt}/events/{seq:08}.json"
-
-
-def log(job: str, attempt: int, seq: int) -> str:
-    """Return the key of an attempt's log part (JSON lines); `seq` counts from 0."""
-    return f"runs/{job}/{attempt}/logs/{seq:08}.jsonl"
-
-
-def artifact(job: str, attempt: int, name: str) -> str:
-    """Return the key of an artifact (`equity.csv`, `trades.csv`, `metrics.json` ...)."""
-    return f"runs/{job}/{attempt}/artifacts/{name}"
-
-
-def result(job: str, attempt: int) -> str:
-    """Return the key of the result, written last: it names every artifact with its digest."""
-    return f"runs/{job}/{attempt}/result.json"
 
 
 def report(job: str, name: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
+import run_objects
 from backtest import layout
 from backtest.cloud.objects import Bucket, MissingObjectError
 from backtest.errors import CallerError
@@ -59,7 +60,7 @@ def read_log(job: Job, runs: Bucket, *, after: int, limit: int) -> dict[str, Any
     for _ in range(PARTS_A_CALL):
         if len(lines) >= limit or size >= ANSWER_BYTES or here.attempt > job.attempt:
             break
-        part = _part(runs, layout.log(job.id, here.attempt, here.part))
+        part = _part(runs, run_objects.log(job.id, here.attempt, here.part))
         if part is None and here.attempt >= job.attempt:
             ended = job.status in TERMINAL
             break

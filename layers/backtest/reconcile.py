@@ -9,6 +9,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+import run_objects
 from backtest import layout
 from backtest.cloud.cluster import Cluster, attempt_of
 from backtest.cloud.objects import Bucket
@@ -75,7 +76,7 @@ class Reconciler:
         """End an attempt that will not speak again: by its own last events, should they be lost, else by its pod."""
         recorder = Recorder(self.store, self.runs, self.tasks)
         events = layout.attempt_prefix(row.id, row.attempt) + "events/"
-        heard = layout.event(row.id, row.attempt, row.sequence) if row.sequence >= 0 else ""
+        heard = run_objects.event(row.id, row.attempt, row.sequence) if row.sequence >= 0 else ""
         for key in self.runs.list(events, after=heard):
             recorder.record(key)
         now = self.store.jobs.get(row.id)

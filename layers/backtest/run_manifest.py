@@ -10,7 +10,8 @@ from typing import cast
 
 from backtest.request import BacktestRequest
 from backtest.universe import Universe
-from contract import Audit, CodeRef, EngineRef, RunManifest
+from contract import EngineRef
+from run_objects import Audit, CodeRef, RunManifest
 from tapedeck.causality import CUTS, LEVELS
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.submission import Inspection, Scalar

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from aws_lambda_powertools import Logger
 
+import run_objects
 from backtest import catalogue, layout
 from backtest.desk import Desk
 from backtest.errors import CallerError, PlatformError
@@ -21,7 +22,6 @@ from backtest.run_manifest import canonical, digest, run_manifest
 from backtest.store.jobs import NewJob
 from backtest.store.rows import Job
 from backtest.universe import resolve
-from contract import CodeRef, RunManifest
 from tapedeck.market import snapshot as snapshots
 from tapedeck.submission import SubmissionError, inspect_source, resolve_parameters
 
@@ -59,8 +59,8 @@ class Submitted:
 class _Checked:
     """A submission that will be run."""
 
-    code: CodeRef
-    manifest: RunManifest
+    code: run_objects.CodeRef
+    manifest: run_objects.RunManifest
     request: BacktestRequest
 
 
@@ -76,7 +76,7 @@ def submit(submission: Submission, desk: Desk) -> Submitted:
     job_id = str(uuid4())
     body = canonical(checked.manifest)
     desk.runs.put(checked.code["key"], submission.body)
-    desk.runs.put(layout.run_manifest(job_id), body, "application/json")
+    desk.runs.put(run_objects.run_manifest(job_id), body, "application/json")
     new = _new_job(job_id, submission, checked, digest(body), desk.runs.uri(checked.code["key"]))
     if not desk.store.jobs.insert(new):
         assert submission.token is not None  # only a token can be there already
@@ -121,7 +121,7 @@ def _check(submission: Submission, desk: Desk) -> _Checked:
         chunk_bytes=desk.policy.chunk_bytes(inspection.level, len(inspection.fields)),
     )
     sealed = digest(submission.body)
-    code = CodeRef(key=layout.code(sealed, name), digest=sealed, name=name, kind=inspection.kind)
+    code = run_objects.CodeRef(key=layout.code(sealed, name), digest=sealed, name=name, kind=inspection.kind)
     manifest = run_manifest(
         code=code,
         inspection=inspection,

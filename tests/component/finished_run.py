@@ -16,6 +16,7 @@ from typing import Any
 import boto3
 import numpy as np
 
+import run_objects
 from backtest import layout
 from backtest.cloud.objects import Bucket
 from backtest.report.publish import render
@@ -52,7 +53,7 @@ def leave(runs: ObjectStore, job: str, count: int, calls: int = 0, *, manifest_d
     """Write manifest, code, artifacts and result of a run with `count` fills and `calls` margin calls."""
     runs.put(layout.code(hashlib.sha256(CODE).hexdigest(), "crossover.py"), CODE)
     manifest = _manifest()
-    runs.put(layout.run_manifest(job), results.canonical(manifest))
+    runs.put(run_objects.run_manifest(job), results.canonical(manifest))
     settings = Settings(job, 1, manifest_digest, 60, "runs", "market", None, "gvisor")
     usage: Any = {"peak_memory_bytes": None, "cpu_seconds": None, "sandbox": "gvisor", "reported_by": "strategy"}
     at = "2026-01-01T00:00:00.000000+00:00"
@@ -95,7 +96,7 @@ def main(endpoint: str, job: str) -> int:
     jobs: Any = SimpleNamespace(get=lambda _: row, report_done=lambda *_, **said: print(said, file=sys.stderr))
     store: Any = SimpleNamespace(jobs=jobs)
     client = boto3.client("s3", endpoint_url=endpoint)
-    render(store, Bucket("runs", client), layout.result(job, 1))
+    render(store, Bucket("runs", client), run_objects.result(job, 1))
     status = Path("/proc/self/status").read_text()  # getrusage would count what this process was forked off as well
     print(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
     return 0

@@ -7,7 +7,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from backtest import layout
+import run_objects
 from backtest.store.rows import Job
 from backtest.submit import Submission, submit
 from functions import api
@@ -38,7 +38,7 @@ def write_event(deployment: Deployment, job: Job, kind: str, seq: int, *, attemp
         "result": None,
         **said,
     }
-    key = layout.event(job.id, attempt, seq)
+    key = run_objects.event(job.id, attempt, seq)
     deployment.put("runs", key, json.dumps(body).encode())
     return key
 
@@ -58,7 +58,7 @@ def failure(kind: str, **where: Any) -> dict[str, Any]:
 
 def write_result(deployment: Deployment, job: Job, *, attempt: int = 1, **changed: Any) -> dict[str, Any]:
     """Write an artifact and result.json; return the reference that COMPLETED pins."""
-    artifact = layout.artifact(job.id, attempt, "equity.csv")
+    artifact = run_objects.artifact(job.id, attempt, "equity.csv")
     deployment.put("runs", artifact, b"session,equity\n")
     result = {
         "schema": 1,
@@ -82,6 +82,6 @@ def write_result(deployment: Deployment, job: Job, *, attempt: int = 1, **change
         **changed,
     }
     body = json.dumps(result).encode()
-    key = layout.result(job.id, attempt)
+    key = run_objects.result(job.id, attempt)
     version = deployment.put("runs", key, body)
     return {"key": key, "version_id": version, "sha256": hashlib.sha256(body).hexdigest()}

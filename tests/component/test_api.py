@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+import run_objects
 from backtest import layout
 from functions import api
 from tests.component.api_calls import call, post, raw
@@ -18,7 +19,7 @@ def test_a_submission_becomes_code_manifest_row_and_message(deployment: Deployme
     assert status == 201
     digest = hashlib.sha256(STRATEGY).hexdigest()
     assert deployment.read("runs", layout.code(digest, "crossover.py")) == STRATEGY
-    sealed = deployment.read("runs", layout.run_manifest(job["job_id"]))
+    sealed = deployment.read("runs", run_objects.run_manifest(job["job_id"]))
     manifest = json.loads(sealed)
     assert hashlib.sha256(sealed).hexdigest() == job["manifest_digest"]
     assert manifest["params"] == {"fast": 3, "slow": 30}
@@ -160,7 +161,7 @@ def test_logs_are_read_by_position_over_parts(deployment: Deployment) -> None:
     job = post()[1]["job_id"]
     for part in range(3):
         lines = [json.dumps({"seq": 2 * part + i, "stream": "stdout", "at": "", "text": "x"}) for i in range(2)]
-        deployment.put("runs", layout.log(job, 1, part), "\n".join(lines).encode() + b"\n")
+        deployment.put("runs", run_objects.log(job, 1, part), "\n".join(lines).encode() + b"\n")
     seen: list[int] = []
     after = 0
     for _ in range(4):
@@ -213,7 +214,7 @@ def test_long_logs_are_handed_out_in_answers_that_fit(deployment: Deployment) ->
     job = post()[1]["job_id"]
     line = {"stream": "stdout", "at": "", "text": "x" * 8000}
     body = b"\n".join(json.dumps({"seq": i, **line}).encode() for i in range(700))
-    deployment.put("runs", layout.log(job, 1, 0), body)
+    deployment.put("runs", run_objects.log(job, 1, 0), body)
     seen, after, calls = 0, 0, 0
     while True:
         page = call("GET", f"/v1/backtest/{job}/logs", query={"after": str(after), "limit": "5000"})[1]

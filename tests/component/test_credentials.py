@@ -11,6 +11,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+import run_objects
 from backtest import layout
 from backtest.credentials import session_policy
 from backtest.events import Failure
@@ -108,19 +109,19 @@ def test_a_session_opens_its_own_attempt_and_nothing_else(deployment: Deployment
     assert len(json.dumps(policy, separators=(",", ":"))) <= 2048  # what STS takes
     allowed = {
         ("s3:GetObject", f"{BUCKETS['market']}/equities-1d/AAPL/2020/01.parquet"),
-        ("s3:GetObject", f"{BUCKETS['runs']}/{layout.run_manifest(job.id)}"),
+        ("s3:GetObject", f"{BUCKETS['runs']}/{run_objects.run_manifest(job.id)}"),
         ("s3:GetObject", f"{BUCKETS['runs']}/{layout.code(job.code_digest, 'crossover.py')}"),
-        ("s3:PutObject", f"{BUCKETS['runs']}/{layout.result(job.id, 1)}"),
-        ("s3:PutObject", f"{BUCKETS['runs']}/{layout.event(job.id, 1, 0)}"),
+        ("s3:PutObject", f"{BUCKETS['runs']}/{run_objects.result(job.id, 1)}"),
+        ("s3:PutObject", f"{BUCKETS['runs']}/{run_objects.event(job.id, 1, 0)}"),
     }
     refused = {
         ("s3:PutObject", f"{BUCKETS['market']}/equities-1d/AAPL/2020/01.parquet"),
-        ("s3:PutObject", f"{BUCKETS['runs']}/{layout.run_manifest(job.id)}"),
-        ("s3:PutObject", f"{BUCKETS['runs']}/{layout.result(job.id, 2)}"),
-        ("s3:PutObject", f"{BUCKETS['runs']}/{layout.result(job.id, 11)}"),
-        ("s3:GetObject", f"{BUCKETS['runs']}/{layout.result(other.id, 1)}"),
+        ("s3:PutObject", f"{BUCKETS['runs']}/{run_objects.run_manifest(job.id)}"),
+        ("s3:PutObject", f"{BUCKETS['runs']}/{run_objects.result(job.id, 2)}"),
+        ("s3:PutObject", f"{BUCKETS['runs']}/{run_objects.result(job.id, 11)}"),
+        ("s3:GetObject", f"{BUCKETS['runs']}/{run_objects.result(other.id, 1)}"),
         ("s3:GetObject", f"{BUCKETS['runs']}/code/{'0' * 64}/crossover.py"),
-        ("s3:DeleteObject", f"{BUCKETS['runs']}/{layout.result(job.id, 1)}"),
+        ("s3:DeleteObject", f"{BUCKETS['runs']}/{run_objects.result(job.id, 1)}"),
         ("s3:GetObject", "elsewhere/key"),
     }
     assert {(a, r) for a, r in allowed | refused if permits(policy, a, r)} == allowed

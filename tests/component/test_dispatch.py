@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from urllib.parse import parse_qs, urlsplit
 
+import run_objects
 from backtest import layout
 from backtest.events import Failure
 from backtest.job import Status
@@ -86,7 +87,7 @@ def test_a_cluster_that_refuses_leaves_the_message_on_the_queue(deployment: Depl
 
 def test_a_run_manifest_that_was_changed_is_not_run(deployment: Deployment, cluster: FakeCluster) -> None:
     job = submitted(deployment)
-    key = layout.run_manifest(job.id)
+    key = run_objects.run_manifest(job.id)
     deployment.put("runs", key, deployment.read("runs", key).replace(b"strategy@sha256:2", b"strategy@sha256:3"))
     assert deliver(dispatch, *deployment.messages()) == ["0"]
     assert cluster.jobs == {}

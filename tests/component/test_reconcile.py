@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import run_objects
 from backtest import layout
 from backtest.job import Status
 from backtest.store.connection import Database
@@ -129,7 +130,7 @@ def test_a_pod_that_ran_out_of_memory_leaves_sizes_usage_and_last_lines_in_the_r
     cluster.pods.append(dead)
     for part in (0, 1):
         lines = [json.dumps({"seq": n, "stream": "stdout", "at": "", "text": f"{part} {n}"}) for n in range(30)]
-        deployment.put("runs", layout.log(running.id, 1, part), "\n".join(lines).encode())
+        deployment.put("runs", run_objects.log(running.id, 1, part), "\n".join(lines).encode())
     look()
     after = row(deployment, running)
     assert after.failure_kind == "OUT_OF_MEMORY"

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+import run_objects
 from backtest import layout, view
 from backtest.job import Status
 from backtest.store.rows import Job
@@ -40,7 +41,7 @@ def test_a_run_is_followed_from_its_start_to_its_result(
     assert done.status is Status.COMPLETED
     assert done.metrics is not None
     assert done.metrics["values"] == {"sharpe": 0.5, "calmar": None}
-    assert done.result_s3_path == f"s3://tapedeck-runs/{layout.result(job.id, 1)}"
+    assert done.result_s3_path == f"s3://tapedeck-runs/{run_objects.result(job.id, 1)}"
     assert done.progress == progress(50)
     published = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     assert {name for m in published for name in ("TimeToStartSeconds", "RunSeconds") if name in m} == {
@@ -144,7 +145,7 @@ def test_a_result_is_read_in_the_version_that_its_event_pins(deployment: Deploym
 
 def test_events_that_nobody_can_use_are_dropped_and_change_nothing(deployment: Deployment) -> None:
     job, other = submitted(deployment), submitted(deployment)
-    key = layout.event(job.id, 1, 0)
+    key = run_objects.event(job.id, 1, 0)
     stolen = write_event(deployment, other, "STARTED", 0)
     bodies = [
         b"no json",
@@ -157,7 +158,7 @@ def test_events_that_nobody_can_use_are_dropped_and_change_nothing(deployment: D
     for body in bodies:
         deployment.put("runs", key, body)
         assert deliver(record, created(key)) == []
-    assert deliver(record, created("runs/x/events/1.json"), created(layout.event(job.id, 1, 77))) == []
+    assert deliver(record, created("runs/x/events/1.json"), created(run_objects.event(job.id, 1, 77))) == []
     assert row(deployment, job).status is Status.PENDING
     assert len(deployment.store.jobs.history(job.id)) == 1
 

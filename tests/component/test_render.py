@@ -15,6 +15,7 @@ import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 from moto.server import ThreadedMotoServer
 
+import run_objects
 from backtest import layout, view
 from backtest.cloud import clients
 from backtest.cloud.objects import Bucket
@@ -39,7 +40,7 @@ def left(deployment: Deployment, count: int, calls: int = 0) -> Job:
 
 
 def rendered(deployment: Deployment, job: Job) -> str:
-    assert deliver(render, created(layout.result(job.id, 1))) == []
+    assert deliver(render, created(run_objects.result(job.id, 1))) == []
     row = deployment.store.jobs.get(job.id)
     assert row is not None
     return row.report_status
@@ -63,7 +64,7 @@ def test_a_report_has_the_very_files_that_the_sidecar_wrote(deployment: Deployme
     job = left(deployment, 1_000)
     assert rendered(deployment, job) == "READY"
     for name in ("equity.csv", "trades.csv"):
-        assert report(deployment, job, name) == deployment.read("runs", layout.artifact(job.id, 1, name))
+        assert report(deployment, job, name) == deployment.read("runs", run_objects.artifact(job.id, 1, name))
         head = clients.s3().head_object(Bucket=BUCKETS["runs"], Key=layout.report(job.id, name))
         assert head["ContentType"] == "text/csv"
 
@@ -81,9 +82,9 @@ def test_few_fills_are_all_shown(deployment: Deployment, count: int) -> None:
 
 def test_a_file_that_is_not_the_one_that_the_result_names_is_no_report(deployment: Deployment) -> None:
     job = left(deployment, 1_000)
-    deployment.put("runs", layout.artifact(job.id, 1, "trades.csv"), b"time,session\n")
+    deployment.put("runs", run_objects.artifact(job.id, 1, "trades.csv"), b"time,session\n")
     with pytest.raises(BatchProcessingError, match="its digest differs"):  # to be tried again
-        deliver(render, created(layout.result(job.id, 1)))
+        deliver(render, created(run_objects.result(job.id, 1)))
     assert deployment.keys("runs", f"reports/{job.id}/") == []
 
 
@@ -128,7 +129,7 @@ def test_memory_does_not_grow_with_the_fills(endpoint: str, s3: Any) -> None:
     runs = S3Store(s3, "runs")
     finished_run.leave(runs, few, 1_000)
     finished_run.leave(runs, many, 500_000)
-    size = s3.head_object(Bucket="runs", Key=layout.artifact(many, 1, "trades.csv"))["ContentLength"]
+    size = s3.head_object(Bucket="runs", Key=run_objects.artifact(many, 1, "trades.csv"))["ContentLength"]
     assert size > 64 * 2**20
     assert peak(endpoint, many) < peak(endpoint, few) + 16
     made = {name: s3.head_object(Bucket="runs", Key=layout.report(many, name)) for name in view.REPORT_FILES}

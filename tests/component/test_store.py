@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from backtest import layout
+import run_objects
 from backtest.errors import PlatformError
 from backtest.events import Event, Failure, Progress, Result, Usage
 from backtest.job import Move, Status
@@ -50,11 +50,11 @@ def verified(job: str, attempt: int = 1) -> Verified:
         started_at=now,
         usage=Usage(peak_memory_bytes=1, cpu_seconds=2.0, sandbox="gvisor", reported_by="strategy"),
     )  # fmt: skip
-    return Verified(f"s3://runs/{layout.result(job, attempt)}", "v1", result)
+    return Verified(f"s3://runs/{run_objects.result(job, attempt)}", "v1", result)
 
 
 def completed(job: str, seq: int, attempt: int = 1) -> Event:
-    ref = {"key": layout.result(job, attempt), "version_id": "v1", "sha256": "e" * 64}
+    ref = {"key": run_objects.result(job, attempt), "version_id": "v1", "sha256": "e" * 64}
     return event(job, "COMPLETED", seq, attempt, result=ref)
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from contract import Event
 from infra.local import demo
 from infra.local.stack import Stack
 from infra.local.vendor_sample import vendor_csv
+from run_objects import Event
 from tapedeck.client import ApiError, Client
 from tests import oracle
 from tests.end_to_end import expectation

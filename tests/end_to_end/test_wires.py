@@ -147,7 +147,7 @@ def test_functions_run_from_the_bytes_that_the_assembly_deploys_and_the_checkout
     ours = 0
     for name in stack.wires.called():
         for module, file in stack.modules(name).items():
-            if not module.startswith(("functions", "backtest", "tapedeck", "contract", "sandbox")):
+            if not module.startswith(("functions", "backtest", "tapedeck", "contract", "run_objects", "sandbox")):
                 continue
             path = Path(file)
             assert path.is_relative_to(assembly.resolve()), f"{name} imports {module} from {file}"

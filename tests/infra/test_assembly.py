@@ -56,7 +56,8 @@ def test_functions_and_the_shared_layer_are_the_checkouts_bytes(code: dict[str, 
     shared = code["Layers/Shared"] / "python"
     assert own(ROOT / "layers" / "backtest") == files(shared / "backtest")
     assert own(ROOT / "container_runner" / "tapedeck") == files(shared / "tapedeck")
-    assert (shared / "contract.py").read_bytes() == (ROOT / "container_runner" / "contract.py").read_bytes()
+    for name in ("contract.py", "run_objects.py"):
+        assert (shared / name).read_bytes() == (ROOT / "container_runner" / name).read_bytes()
     assert sorted(p.name for p in (shared / "sandbox").iterdir()) == ["__init__.py", "policy.py", "policy.toml"]
 
 

@@ -19,7 +19,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shared")
     shutil.copytree(ROOT / "layers" / "backtest", folder / "backtest")
     shutil.copytree(ROOT / "container_runner" / "tapedeck", folder / "tapedeck")
-    shutil.copy(ROOT / "container_runner" / "contract.py", folder)
+    for name in ("contract.py", "run_objects.py"):
+        shutil.copy(ROOT / "container_runner" / name, folder)
     (folder / "sandbox").mkdir()
     for name in ("__init__.py", "policy.py", "policy.toml"):
         shutil.copy(ROOT / "container_runner" / "sandbox" / name, folder / "sandbox")

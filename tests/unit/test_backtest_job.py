@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from backtest.events import Event, Failure, ResultRef
 from backtest.job import MAX_CRASHES, RANK, TERMINAL, Move, State, Status, Step, after, step
-from contract import EventType, FailureKind
+from run_objects import EventType, FailureKind
 
 JOB = "00000000-0000-4000-8000-000000000001"
 AT = datetime(2024, 1, 2, tzinfo=UTC)

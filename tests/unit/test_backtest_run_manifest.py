@@ -12,7 +12,8 @@ from backtest.errors import CallerError
 from backtest.request import BacktestRequest, read_request
 from backtest.run_manifest import Images, canonical, digest, run_manifest
 from backtest.universe import Universe
-from contract import CodeRef, EngineRef, RunManifest
+from contract import EngineRef
+from run_objects import CodeRef, RunManifest
 from tapedeck import engine, metrics
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import FolderStore

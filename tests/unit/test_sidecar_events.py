@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-import contract
+import run_objects
 from sidecar.events import EventLog
 from tapedeck.market.store import FolderStore
 
 JOB = "0f8fad5b-d9cb-469f-a165-70867728950e"
-FAILURE: contract.RunFailure = {
+FAILURE: run_objects.RunFailure = {
     "kind": "CODE",
     "message": "no",
     "file": "s.py",
@@ -17,10 +17,10 @@ FAILURE: contract.RunFailure = {
     "traceback": None,
     "last_lines": ["late"],
 }
-USAGE: contract.Usage = {"peak_memory_bytes": 9, "cpu_seconds": 0.5, "sandbox": "gvisor", "reported_by": "strategy"}
+USAGE: run_objects.Usage = {"peak_memory_bytes": 9, "cpu_seconds": 0.5, "sandbox": "gvisor", "reported_by": "strategy"}
 
 
-def _written(root: Path) -> list[contract.Event]:
+def _written(root: Path) -> list[run_objects.Event]:
     return [json.loads(p.read_bytes()) for p in sorted((root / f"runs/{JOB}/2/events").glob("*.json"))]
 
 
@@ -35,7 +35,7 @@ def test_events_count_from_zero_over_all_types_and_carry_only_their_own_part(tmp
     events.failed(FAILURE, USAGE)
     first, second, third = _written(tmp_path / "runs")
     assert [(e["seq"], e["type"]) for e in (first, second, third)] == [(0, "STARTED"), (1, "PROGRESS"), (2, "FAILED")]
-    assert set(first) == set(contract.Event.__annotations__)
+    assert set(first) == set(run_objects.Event.__annotations__)
     assert second["progress"] == {"done": 1, "total": 9, "session": "2004-01-02"} and second["failure"] is None
     assert (third["failure"], third["usage"]) == (FAILURE, USAGE) and third["result"] is None
     assert events.ended

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from backtest import layout
+import run_objects
 from backtest.cloud.objects import Bucket
 from backtest.errors import PlatformError
 from backtest.events import RESULT_BYTES, read_result
 from backtest.report import trades
 from backtest.report.trades import Trades
-from contract import ArtifactRef, Result, RunManifest
+from run_objects import ArtifactRef, Result, RunManifest
 from tapedeck.submission import SubmissionError, list_source
 
 LOG_LINES = 2000
@@ -48,10 +48,10 @@ def gather(runs: Bucket, job: str, attempt: int, manifest_digest: str) -> Facts:
     Raises `MalformedError` when the result is not this run's, `TooLargeError` for an object past its bound,
     `PlatformError` when an artifact's bytes are not those that the result names.
     """
-    body = runs.get(layout.result(job, attempt), limit=RESULT_BYTES)
+    body = runs.get(run_objects.result(job, attempt), limit=RESULT_BYTES)
     read_result(job, attempt, manifest_digest, body)
     result: Result = json.loads(body)
-    manifest: RunManifest = json.loads(runs.get(layout.run_manifest(job), limit=OBJECT_BYTES))
+    manifest: RunManifest = json.loads(runs.get(run_objects.run_manifest(job), limit=OBJECT_BYTES))
     artifacts = result["artifacts"]
     equity_csv = _whole(runs, artifacts["equity.csv"])
     equity = list(csv.DictReader(io.StringIO(equity_csv.decode())))
@@ -89,7 +89,7 @@ def _checked(parts: Iterable[bytes], ref: ArtifactRef) -> Iterator[bytes]:
 def _log(runs: Bucket, result: Result) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
     for part in range(result["log_parts"]):
-        body = runs.get(layout.log(result["job"], result["attempt"], part), limit=OBJECT_BYTES)
+        body = runs.get(run_objects.log(result["job"], result["attempt"], part), limit=OBJECT_BYTES)
         lines += [json.loads(line) for line in body.splitlines()]
     if len(lines) <= LOG_LINES:
         return lines

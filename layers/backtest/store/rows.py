@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Self
 
-from backtest import layout
+import run_objects
 from backtest.job import State, Status
 
 
@@ -77,7 +77,7 @@ class Job:
     @property
     def result_key(self) -> str:
         """The key of the current attempt's result."""
-        return layout.result(self.id, self.attempt)
+        return run_objects.result(self.id, self.attempt)
 
 
 @dataclass(frozen=True)

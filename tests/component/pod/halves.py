@@ -17,7 +17,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import contract
+import run_objects
 from sandbox import policy
 from sidecar.attempt import Attempt
 from sidecar.exchange import Exchange
@@ -92,10 +92,10 @@ def _month(bars: dict[date, dict[str, int]]) -> Month:
     return encoding.month(columns, {name: 0 if name == "volume" else 2 for name in COLUMNS})
 
 
-def manifest(snapshot: str, source: str, **changes: Any) -> contract.RunManifest:
+def manifest(snapshot: str, source: str, **changes: Any) -> run_objects.RunManifest:
     """Return a run's manifest; `changes` replace its entries."""
     digest = hashlib.sha256(source.encode()).hexdigest()
-    run: contract.RunManifest = {
+    run: run_objects.RunManifest = {
         "schema": 1,
         "code": {"key": f"code/{digest}/strategy.py", "digest": digest, "name": "strategy.py", "kind": "script"},
         "level": "weights",
@@ -144,7 +144,7 @@ class Pod:
         self.runs = FolderStore(self.root / "runs")
         self.process: subprocess.Popen[bytes] | None = None
 
-    def submit(self, run: contract.RunManifest, source: str) -> Settings:
+    def submit(self, run: run_objects.RunManifest, source: str) -> Settings:
         """Store code and manifest; return the settings of an attempt at it."""
         body = canonical(run)
         self.runs.put(run["code"]["key"], source.encode())
@@ -180,7 +180,7 @@ class Pod:
             terminated=self.terminated,
         )
 
-    def run(self, run: contract.RunManifest, source: str, **limits: Any) -> contract.Event:
+    def run(self, run: run_objects.RunManifest, source: str, **limits: Any) -> run_objects.Event:
         """Run both sides to the end; return the attempt's last event."""
         settings = self.submit(run, source)
         self.start_strategy()
@@ -205,7 +205,7 @@ class Pod:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(5)
 
-    def events(self) -> list[contract.Event]:
+    def events(self) -> list[run_objects.Event]:
         """Return the attempt's events in order."""
         folder = self.runs.root / f"runs/{JOB}/{self.attempt}/events"
         return [json.loads(path.read_bytes()) for path in sorted(folder.glob("*.json"))]
@@ -215,10 +215,10 @@ class Pod:
         parts = sorted((self.runs.root / f"runs/{JOB}/{self.attempt}/logs").glob("*.jsonl"))
         return [json.loads(line) for part in parts for line in part.read_text().split("\n") if line]
 
-    def result(self) -> contract.Result:
+    def result(self) -> run_objects.Result:
         """Return the attempt's result."""
         body = self.runs.get(f"runs/{JOB}/{self.attempt}/result.json")
-        result: contract.Result = json.loads(body)
+        result: run_objects.Result = json.loads(body)
         return result
 
     def artifact(self, name: str) -> bytes:
@@ -229,7 +229,7 @@ class Pod:
         return body
 
 
-def failure(pod: Pod, run: contract.RunManifest, source: str, **limits: Any) -> contract.RunFailure:
+def failure(pod: Pod, run: run_objects.RunManifest, source: str, **limits: Any) -> run_objects.RunFailure:
     """Run a strategy that fails; return why, as it is told once."""
     last = pod.run(run, source, **limits)
     assert last["type"] == "FAILED", last

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import contract
+import run_objects
 from sandbox import policy
 from tapedeck.market.snapshot import Snapshot
 from tests.component.pod.halves import WHOLE, Pod, failure, manifest
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @pytest.fixture(scope="module")
-def honest(tmp_path_factory: pytest.TempPathFactory, market: tuple[Path, Snapshot]) -> contract.Result:
+def honest(tmp_path_factory: pytest.TempPathFactory, market: tuple[Path, Snapshot]) -> run_objects.Result:
     root = tmp_path_factory.mktemp("honest")
     (root / "market").symlink_to(market[0])
     pod = Pod(root / "pod")
@@ -26,7 +26,7 @@ def honest(tmp_path_factory: pytest.TempPathFactory, market: tuple[Path, Snapsho
     return pod.result()
 
 
-def failed(pod: Pod, market: tuple[Path, Snapshot], code: str, **limits: Any) -> contract.RunFailure:
+def failed(pod: Pod, market: tuple[Path, Snapshot], code: str, **limits: Any) -> run_objects.RunFailure:
     return failure(pod, manifest(market[1].id, code), code, **limits)
 
 
@@ -62,7 +62,7 @@ def test_decisions_that_are_no_plain_file_of_the_exact_size_fail_the_run_by_name
     ids=["decisions before the bars", "decisions after the seal", "a failure that is none", "rubbish", "a false log"],
 )
 def test_what_is_not_expected_changes_nothing(
-    pod: Pod, market: tuple[Path, Snapshot], honest: contract.Result, made: str
+    pod: Pod, market: tuple[Path, Snapshot], honest: run_objects.Result, made: str
 ) -> None:
     code = attack(made)
     last = pod.run(manifest(market[1].id, code), code)
@@ -181,7 +181,7 @@ def test_a_failure_after_the_last_decision_is_a_failure(pod: Pod, market: tuple[
 
 
 def test_patching_the_engine_in_its_own_process_changes_nothing(
-    pod: Pod, market: tuple[Path, Snapshot], honest: contract.Result
+    pod: Pod, market: tuple[Path, Snapshot], honest: run_objects.Result
 ) -> None:
     code = attack("import tapedeck.market.calendar, contract", "contract.EXIT_MAGIC = b'LIES'")
     last = pod.run(manifest(market[1].id, code), code)

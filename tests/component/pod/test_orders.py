@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import contract
+import run_objects
 from tapedeck import laptop
 from tapedeck.engine import ENGINE_VERSION, EngineSettings
 from tapedeck.market.snapshot import Snapshot
@@ -57,7 +58,7 @@ def attack(*lines: str) -> str:
     return STRATEGY.replace("# attack", "\n        ".join(lines))
 
 
-def failed(pod: Pod, market: tuple[Path, Snapshot], code: str) -> contract.RunFailure:
+def failed(pod: Pod, market: tuple[Path, Snapshot], code: str) -> run_objects.RunFailure:
     return failure(pod, manifest(market[1].id, code, **NAMES), code)
 
 

@@ -15,6 +15,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 import contract
+import run_objects
 from tapedeck.market.store import S3Store
 from tests.component.pod.halves import CODE, JOB, Pod, manifest, publish_market
 
@@ -81,7 +82,7 @@ def _start(pod: Pod, endpoint: str, client: Any, params: dict[str, Any]) -> subp
     return subprocess.Popen([sys.executable, "-B", "-u", "-m", "sidecar", *folders], env=environment)
 
 
-def _events(client: Any) -> list[contract.Event]:
+def _events(client: Any) -> list[run_objects.Event]:
     listed = client.list_objects_v2(Bucket="runs", Prefix=f"runs/{JOB}/1/events/").get("Contents", [])
     return [json.loads(client.get_object(Bucket="runs", Key=o["Key"])["Body"].read()) for o in listed]
 
@@ -109,7 +110,7 @@ def test_a_run_over_s3_completes_and_pins_the_version_of_its_result(
     ref = last["result"]
     assert ref is not None and ref["version_id"] is not None
     answer = emptied.get_object(Bucket="runs", Key=ref["key"], VersionId=ref["version_id"])
-    result: contract.Result = json.loads(answer["Body"].read())
+    result: run_objects.Result = json.loads(answer["Body"].read())
     assert result["log_parts"] >= 1
     for artifact in result["artifacts"].values():
         assert len(emptied.get_object(Bucket="runs", Key=artifact["key"])["Body"].read()) == artifact["bytes"]

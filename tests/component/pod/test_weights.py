@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import contract
-from backtest import layout
+import run_objects
 from backtest.events import read_event, read_result
 from sidecar import attempt
 from tapedeck import engine, source, strategy
@@ -109,10 +109,10 @@ def test_completed_pins_the_result_and_every_event_is_in_order(pod: Pod, market:
     body = pod.runs.get(last["result"]["key"])
     assert last["result"]["sha256"] == hashlib.sha256(body).hexdigest()
     assert pod.runs.get(last["result"]["key"], last["result"]["version_id"]) == body
-    assert set(json.loads(body)) == set(contract.Result.__annotations__)
+    assert set(json.loads(body)) == set(run_objects.Result.__annotations__)
     read_result(JOB, 1, json.loads(body)["manifest_digest"], body)
     for seq in range(len(events)):
-        key = layout.event(JOB, 1, seq)
+        key = run_objects.event(JOB, 1, seq)
         read_event(key, pod.runs.get(key))
     assert json.loads(pod.artifact("actions.json")) == [
         {"symbol": "IBM", "session": "2020-05-15", "kind": "dividend", "value": 1.25},

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import contract
+import run_objects
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import S3Store
 from tests.component.pod.halves import MONTHLY, canonical
@@ -65,18 +65,18 @@ class Ended:
 
     job: dict[str, Any]
     pod: dict[str, Any]
-    events: list[contract.Event]
+    events: list[run_objects.Event]
     log: list[dict[str, Any]]
-    result: contract.Result | None
+    result: run_objects.Result | None
     containers: str  # the containers' own output, which the node kept
 
     @property
-    def last(self) -> contract.Event:
+    def last(self) -> run_objects.Event:
         assert self.events, self.containers
         return self.events[-1]
 
     @property
-    def failure(self) -> contract.RunFailure:
+    def failure(self) -> run_objects.RunFailure:
         failure = self.last["failure"]
         assert failure is not None, (self.last, self.containers)
         return failure

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import contract
+import run_objects
 from tapedeck.market.store import FolderStore
 from tests.component.pod.halves import Pod, manifest, publish_market
 from tests.sandbox.hostile.conftest import Campaign
@@ -19,7 +19,7 @@ SAME = ("honest", "patched", "future", "exchange", "odd files", "flood", "zip sh
 
 
 @pytest.fixture(scope="module")
-def unpatched(tmp_path_factory: pytest.TempPathFactory) -> contract.Result:
+def unpatched(tmp_path_factory: pytest.TempPathFactory) -> run_objects.Result:
     """The same decisions without any sandbox, cluster or S3."""
     root = tmp_path_factory.mktemp("unpatched")
     snapshot = publish_market(FolderStore(root / "market"))
@@ -30,11 +30,13 @@ def unpatched(tmp_path_factory: pytest.TempPathFactory) -> contract.Result:
 
 
 @pytest.mark.parametrize("case", SAME)
-def test_the_digest_is_that_of_an_honest_run(campaign: Campaign, unpatched: contract.Result, case: str) -> None:
+def test_the_digest_is_that_of_an_honest_run(campaign: Campaign, unpatched: run_objects.Result, case: str) -> None:
     assert campaign[case].digest() == unpatched["result_digest"]
 
 
-def test_a_patched_engine_and_a_forged_result_change_no_figure(campaign: Campaign, unpatched: contract.Result) -> None:
+def test_a_patched_engine_and_a_forged_result_change_no_figure(
+    campaign: Campaign, unpatched: run_objects.Result
+) -> None:
     ended = campaign["patched"]
     assert ended.said() == {"patch engine, metrics, hashes and clocks": "DONE", "write a result": "DONE"}
     assert ended.result is not None
@@ -86,7 +88,7 @@ def test_a_pickle_of_that_kind_kills_a_reader_that_opens_it() -> None:
 
 
 def test_the_neighbour_ran_beside_every_attack_and_came_to_no_harm(
-    campaign: Campaign, unpatched: contract.Result
+    campaign: Campaign, unpatched: run_objects.Result
 ) -> None:
     everyone = campaign.all()
     neighbour = campaign.neighbour()
