@@ -209,7 +209,8 @@ class File:
 def opened(body: Body) -> Iterator[File]:
     """Open a file. Raises EncodingError, for what reading finds as well, when it is cut, corrupt or not one of ours."""
     try:
-        with pq.ParquetFile(pa.BufferReader(pa.py_buffer(body))) as parquet:
+        # without pre_buffer: the bytes are here, and it would hand them to other threads and back
+        with pq.ParquetFile(pa.BufferReader(pa.py_buffer(body)), pre_buffer=False) as parquet:
             said = {key.decode(): value.decode() for key, value in (parquet.metadata.metadata or {}).items()}
             yield File(said, parquet.num_row_groups, parquet)
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
