@@ -122,7 +122,7 @@ class Bars(Fields):
         return tables.to_arrow(self)
 
     def relation(self, connection: Any = None) -> Any:
-        """Return what `to_arrow` does as a DuckDB relation, of `connection` where one is given."""
+        """Return what `to_arrow` does as a DuckDB relation, of `connection` where one is given; `ts` is UTC."""
         return tables.relation(self, connection)
 
 

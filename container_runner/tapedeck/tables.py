@@ -1,6 +1,7 @@
 """Bars as tables of other libraries, each imported when it is asked for.
 
 The long form has a row for each bar and symbol: `ts`, `session`, `symbol` and the fields; what did not trade is null.
+For DuckDB `ts` is UTC without a zone: with one, hours and days would be those of the machine's own zone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 LOCKED = {  # what a query may not do in a run, whatever it says; the sandbox has no network in any case
     "threads": "1",  # sums do not depend on which thread was first
+    "TimeZone": "'UTC'",  # nor hours on where the machine is
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -49,10 +51,17 @@ def to_pandas(bars: Bars) -> Any:  # a pandas.DataFrame
 
 
 def relation(bars: Bars, connection: Any = None) -> Any:  # a duckdb.DuckDBPyRelation
-    """Return the long form as a DuckDB relation of `connection`, or of a new database in memory."""
+    """Return the long form as a DuckDB relation of `connection`, or of a new database in memory; `ts` is UTC."""
     import duckdb  # noqa: PLC0415 - only who asks for it waits for it
 
-    return (connection or duckdb.connect()).from_arrow(to_arrow(bars))
+    return (connection or duckdb.connect()).from_arrow(_zoneless(bars))
+
+
+def _zoneless(bars: Bars) -> Any:  # a pyarrow.Table
+    import pyarrow as pa  # noqa: PLC0415 - as above
+
+    table = to_arrow(bars)
+    return table.set_column(0, "ts", table["ts"].cast(pa.timestamp("us")))
 
 
 def database(bars: Bars) -> Any:  # a duckdb.DuckDBPyConnection
@@ -60,7 +69,7 @@ def database(bars: Bars) -> Any:  # a duckdb.DuckDBPyConnection
     import duckdb  # noqa: PLC0415 - only who asks for it waits for it
 
     connection = duckdb.connect(":memory:")
-    connection.register("arrived", to_arrow(bars))
+    connection.register("arrived", _zoneless(bars))
     connection.execute("CREATE TABLE bars AS SELECT * FROM arrived")
     connection.unregister("arrived")
     for name, value in LOCKED.items():

@@ -194,6 +194,7 @@ def environment() -> dict[str, str]:
 
 SQL = """
 import sys
+from datetime import datetime
 import duckdb, tapedeck
 from tapedeck.run import Run
 
@@ -208,6 +209,11 @@ class Port:
 
 run = Run(Port(), read.symbols, {}, "equities-1m")
 assert run.sql("SELECT count(*), count(close), min(session)::text FROM bars").fetchall() == [(780, 5, "2020-01-02")]
+first = [(datetime(2020, 1, 2, 14, 30), 14, datetime(2020, 1, 2), 1.0)]
+asked = "SELECT ts, hour(ts), date_trunc('day', ts), close FROM {} WHERE symbol = 'A' ORDER BY ts LIMIT 1"
+assert run.sql(asked.format("bars")).fetchall() == first
+assert read.relation().query("seen", asked.format("seen")).fetchall() == first
+assert run.sql("SELECT hour(ts::timestamptz) FROM bars LIMIT 1").fetchall() == [(14,)]
 assert run.sql("SELECT avg(close) AS mean FROM bars WHERE symbol = 'A'").df()["mean"].tolist() == [2.5]
 for query in (
     "SELECT * FROM read_csv('/etc/passwd')",
@@ -237,7 +243,7 @@ def test_queries_read_the_bars_and_nothing_else(folder: Path) -> None:
         text=True,
         timeout=120,
         check=False,
-        env=environment(),
+        env={**environment(), "TZ": "America/New_York"},  # times are UTC wherever the machine is
         cwd=folder,
     )
     assert done.stdout == "fine\n", done.stderr
