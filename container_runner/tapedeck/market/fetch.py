@@ -13,7 +13,7 @@ import hashlib
 from collections import deque
 from collections.abc import Collection, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 from math import ceil
@@ -57,10 +57,9 @@ class _Unit:
 
 @dataclass(frozen=True)
 class _Got:
-    """What the store gave, None for nothing; whether it has the SHA-256 of the side index; a year's bars at once."""
+    """What the store gave, None for nothing; a year's bars at once, if they are in it."""
 
     body: Body | None
-    known: bool = False
     piece: Piece | None = None
 
 
@@ -139,14 +138,10 @@ def _get(store: ObjectStore, unit: _Unit, columns: Collection[str]) -> _Got:
         first, last = unit.wants[0], unit.wants[-1]
         names = first.name if first is last else f"{first.name} to {last.name}"
         raise StoreError(f"{first.symbol} {names}: {error}") from error
-    sha256 = unit.place.sha256  # hashing lets other threads work, so it is done here
-    known = sha256 is not None and hashlib.sha256(body).hexdigest() == sha256
-    if known and unit.sealed:
-        try:
-            return _Got(body, known, _decoded(unit, body, columns, known=known))
-        except EncodingError:  # whoever asks will see to it
-            pass
-    return _Got(body, known)
+    if unit.sealed:
+        with suppress(EncodingError):  # whoever asks will see to it
+            return _Got(body, _decoded(unit, body, columns))
+    return _Got(body)
 
 
 def _pieces(store: ObjectStore, unit: _Unit, got: _Got, columns: Collection[str]) -> Iterator[Piece]:
@@ -156,7 +151,7 @@ def _pieces(store: ObjectStore, unit: _Unit, got: _Got, columns: Collection[str]
         if found.body is None:
             break
         try:
-            piece = found.piece or _decoded(unit, found.body, columns, known=found.known)
+            piece = found.piece or _decoded(unit, found.body, columns)
         except EncodingError as error:
             problem = error
             continue
@@ -170,8 +165,10 @@ def _pieces(store: ObjectStore, unit: _Unit, got: _Got, columns: Collection[str]
     raise DataError(reason, symbol=want.symbol, month=want.name, key=want.key) from problem
 
 
-def _decoded(unit: _Unit, body: Body, columns: Collection[str], *, known: bool) -> Piece:
+def _decoded(unit: _Unit, body: Body, columns: Collection[str]) -> Piece:
     """Return what is wanted of an object. Raises EncodingError for bytes that do not hold it."""
+    sha256 = unit.place.sha256
+    known = sha256 is not None and hashlib.sha256(body).hexdigest() == sha256
     if unit.sealed:
         if not known:
             year_file.checked(body, {want.name: want.ref.digest for want in unit.wants})
