@@ -78,7 +78,10 @@ class OneSentry:
         trusted["process"] |= {"args": [*sidecar.command[:4], "-c", SIDECAR]}
         trusted["process"]["env"] += [f"{name}={value}" for name, value in settings.items()]
         trusted["mounts"] += [
-            {"destination": f"{CODE}/sidecar", "type": "bind", "source": str(SOURCE / "sidecar"), "options": READ_ONLY},
+            *(
+                {"destination": f"{CODE}/{name}", "type": "bind", "source": str(SOURCE / name), "options": READ_ONLY}
+                for name in ("sidecar", "run_objects.py")
+            ),
             {"destination": "/store", "type": "bind", "source": str(self.store), "options": ["rbind", "rw", "nosuid"]},
         ]
         try:
