@@ -85,7 +85,8 @@ def ours(case: Case) -> dict[str, Any]:
     weight = case.weight / (case.symbols if case.accounts == "one" else 1)
     settings = engine.EngineSettings(cash=bars.CASH, accounts=case.accounts, size_at=case.size_at)
     state = engine.start(names, settings, [], [])
-    done = engine.step(state, Block(names, data["ts"], data["session"], fields), held * weight)
+    targets = (held * weight).astype(np.float64, copy=False)
+    done = engine.step(state, Block(names, data["ts"], data["session"], fields), targets)
     return {
         "equity": float(done.equity[-1]),
         "fills": len(done.fills),
@@ -109,10 +110,10 @@ def keep(path: Path = FIGURES) -> None:
         figures = {key: said[key] for key in ("equity", "fills", "curve_sha256", "sessions") if key in said}
         script = f"benchmarks.engine.peer_{case.peer.partition('-')[0]}"
         command = f"python -m {script} '{json.dumps(case.asked)}'"
-        made = {"name": case.name, "peer": case.peer, "version": said["version"], "command": command}
+        made: dict[str, Any] = {"name": case.name, "peer": case.peer, "version": said["version"], "command": command}
         if case.size_at == "fill":
             figures.pop("sessions", None)  # the end is what is held there
-        cases.append({**made, "size_at": case.size_at, "weight": case.weight, **figures})
+        cases.append(made | {"size_at": case.size_at, "weight": case.weight} | figures)
     whole = {"input_sha256": inputs.digest(inputs.load(1)), "pins": peers.PINS, "cases": cases}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(whole, indent=1) + "\n")

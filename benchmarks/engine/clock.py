@@ -17,7 +17,8 @@ def rounds(run: Callable[[], dict[str, Any]], hot: int) -> dict[str, Any]:
     """
     before = _status("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
-    wall, cpu, answer = [], [], {}
+    wall, cpu = list[float](), list[float]()
+    answer: dict[str, Any] = {}
     for _ in range(1 + hot):
         answer = {}  # a result that is kept would count as memory of the next call
         at, used = time.perf_counter(), time.process_time()

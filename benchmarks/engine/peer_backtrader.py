@@ -14,7 +14,7 @@ from benchmarks.engine import clock, inputs
 from benchmarks.s1 import bars
 
 
-class Crossover(bt.Strategy):  # type: ignore[misc]
+class Crossover(bt.Strategy):
     """Hold a weight of equity while fast > slow; `at_fill`: sized by the open at which it fills, else by the close."""
 
     params = (("at_fill", False),)

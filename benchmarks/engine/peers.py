@@ -41,7 +41,7 @@ def environment(name: str) -> Path:
     python, stated = folder / "bin" / "python", folder / "pins.txt"
     if not (stated.exists() and stated.read_text() == pins):
         subprocess.run([UV, "venv", "--quiet", "--clear", "--python", "3.11", folder], check=True, timeout=120)
-        install = [UV, "pip", "install", "--quiet", "--python", python, *PINS[name]]
+        install: list[str | Path] = [UV, "pip", "install", "--quiet", "--python", python, *PINS[name]]
         subprocess.run(install, check=True, timeout=TIMEOUT_SECONDS)
         stated.write_text(pins)
     return python

@@ -97,7 +97,7 @@ def peer(engine: str, asked: Asked) -> dict[str, Any]:
 
 def hot(runs: Runs, what: str = "wall") -> float:
     """Return the median of all hot calls of several processes."""
-    return statistics.median(value for run in runs for value in run[what])
+    return statistics.median(float(value) for run in runs for value in run[what])
 
 
 def agree(ours: dict[str, Any], limit: dict[str, Any]) -> None:

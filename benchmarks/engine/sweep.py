@@ -44,7 +44,7 @@ def rows() -> list[Row]:
 
 def median(runs: list[dict[str, Any]], what: str) -> float:
     """Return the median of all hot calls of several processes."""
-    return statistics.median(value for run in runs for value in run[what])
+    return statistics.median(float(value) for run in runs for value in run[what])
 
 
 def agree(ours: dict[str, Any], limit: dict[str, Any]) -> None:

@@ -83,7 +83,8 @@ def run(here: Machine, name: str, snapshot: Snapshot, span: tuple[date, date]) -
     finally:
         group.remove()
     cells = sum(market_bars(manifest)) * len(manifest["symbols"])
-    return Took(*sampled.peaks, wall=wall, cpu=cpu, cells=cells, event=_last_event(buckets["runs"]))
+    both, sidecar, half = sampled.peaks
+    return Took(both, sidecar, half, wall=wall, cpu=cpu, cells=cells, event=_last_event(buckets["runs"]))
 
 
 def market_bars(manifest: run_objects.RunManifest) -> list[int]:

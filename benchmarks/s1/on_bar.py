@@ -34,7 +34,7 @@ def main() -> None:
     """Print one measurement: the second of two runs."""
     data = bars.make()
     kind: Any = load(STRATEGY, STRATEGY.name, "script", "Crossover")
-    params = {"fast": bars.FAST, "slow": bars.SLOW}
+    params: dict[str, int | float | str | bool] = {"fast": bars.FAST, "slow": bars.SLOW}
     run(data, create(kind, params))
     made = create(kind, params)
     report(*timed(lambda: run(data, made)))

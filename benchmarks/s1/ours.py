@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from tapedeck.strategy import create
 STRATEGY = Path(__file__).parent / "crossover.py"
 
 
-def run(data: dict[str, np.ndarray], strategy: object) -> tuple[float, int]:
+def run(data: dict[str, np.ndarray], strategy: Any) -> tuple[float, int]:
     """Return final equity and fills."""
     fields = {name: data[name].reshape(-1, 1) for name in ("open", "high", "low", "close", "volume")}
     seen = Bars(symbols=("A",), ts=data["ts"], session=data["session"], fields={"close": fields["close"]})
@@ -30,7 +31,7 @@ def run(data: dict[str, np.ndarray], strategy: object) -> tuple[float, int]:
 def main() -> None:
     """Print one measurement: the second of two runs."""
     data = bars.make()
-    kind = load(STRATEGY, STRATEGY.name, "script", "Crossover")
+    kind: Any = load(STRATEGY, STRATEGY.name, "script", "Crossover")
     strategy = create(kind, {"fast": bars.FAST, "slow": bars.SLOW})
     run(data, strategy)
     report(*timed(lambda: run(data, strategy)))

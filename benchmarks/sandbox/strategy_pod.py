@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from infra.local.cluster.running import Launch
 from sidecar import chunks
 from sidecar.chunks import Column
 from sidecar.exchange import Exchange
+from tapedeck.engine import EngineSettings
+from tapedeck.versions import ENGINE_VERSION
 
 _LIMIT_S = 60.0
 FIELDS = ("close", "open", "high", "low", "volume")  # in the order in which a measure takes them
@@ -54,6 +57,7 @@ class StrategyPod:
             "end": "2024-01-31",
             "seed": 7,
             "chunks": chunk_count,
+            "engine": {"version": ENGINE_VERSION, **asdict(EngineSettings())},  # type: ignore[typeddict-item]  # the names are equal
         }
         self.exchange.publish("source/strategy.py", [source.encode()])
         self.exchange.publish("run.json", [json.dumps(run).encode()])
