@@ -21,6 +21,7 @@ MEASURES = {
     "s1-on-bar": "benchmarks.s1.measure_on_bar",
     "agreement": "benchmarks.engine.agreement",
     "s2": "benchmarks.engine.s2",
+    "costs": "benchmarks.engine.costs",
     "sweep": "benchmarks.engine.sweep",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +21,14 @@ def symbols_of(workload: str) -> int:
     return SYMBOLS if workload == "S2" else 1
 
 
-def load(symbols: int) -> dict[str, np.ndarray]:
-    """Return open and close as (symbols, bars), each symbol's bars contiguous, and ts (us) and session as (bars,)."""
-    _make(symbols)
-    prices = {name: np.load(FOLDER / f"{name}-{symbols}.npy") for name in FIELDS}
+def load(symbols: int, fields: Sequence[str] = FIELDS) -> dict[str, np.ndarray]:
+    """Return `fields` as (symbols, bars), each symbol's bars contiguous, and ts (us) and session as (bars,)."""
+    _make(symbols, fields)
+    values = {name: np.load(FOLDER / f"{name}-{symbols}.npy") for name in fields}
     days = np.busday_offset("2024-01-01", np.arange(bars.SESSIONS), roll="forward").astype(np.int64)  # twelve months
     opening = np.arange(bars.MINUTES) * 60_000_000 + 52_200_000_000  # from 14:30 UTC on
     ts = (days[:, None] * 86_400_000_000 + opening).reshape(-1)
-    return {**prices, "ts": ts, "session": np.repeat(days.astype(np.int32), bars.MINUTES)}
+    return {**values, "ts": ts, "session": np.repeat(days.astype(np.int32), bars.MINUTES)}
 
 
 def pairs() -> np.ndarray:
@@ -44,10 +45,11 @@ def digest(data: dict[str, np.ndarray]) -> str:
     return whole.hexdigest()
 
 
-def _make(symbols: int) -> None:
-    if all((FOLDER / f"{name}-{symbols}.npy").exists() for name in FIELDS):
+def _make(symbols: int, fields: Sequence[str]) -> None:
+    missing = [name for name in fields if not (FOLDER / f"{name}-{symbols}.npy").exists()]
+    if not missing:
         return
     FOLDER.mkdir(parents=True, exist_ok=True)
     made = [bars.make(SEED + k) for k in range(symbols)]
-    for name in FIELDS:
+    for name in missing:
         np.save(FOLDER / f"{name}-{symbols}.npy", np.stack([one[name] for one in made]))

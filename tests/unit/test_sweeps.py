@@ -127,10 +127,19 @@ def test_every_level_can_be_swept(body: str, market: Path, tmp_path: Path) -> No
     ['# size_at = "fill"\n', "# fractional = false\n", '# accounts = "sleeves"\n', '# rebalance = "month"\n',
      "# leverage = 2\n", "# risk_free = 0.02\n", '# adjust = "total"\n', "# commission_minimum = 5.0\n",
      "# lot_size = 10\n", "# commission_per_share = 0.01\n", "# half_spread_per_share = 0.05\n",
-     "# seed = 9\n"],
+     "# volume_cap = 0.01\n# impact_bps = 20.0\n", "# borrow_fee_annual = 0.2\n# interest_credit_annual = 0.1\n",
+     "# leverage = 4\n# maintenance_margin = 0.25\n", "# seed = 9\n"],
 )  # fmt: skip
 def test_the_headers_settings_hold_in_a_sweep(more: str, market: Path, tmp_path: Path) -> None:
     assert_equal_to_runs(weighing(tmp_path, 1, "random", more), market)
+
+
+def test_settings_beyond_plain_costs_take_the_engines_compiled_pass(
+    market: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine.core, "by_books", None)
+    header = "# volume_cap = 0.01\n# borrow_fee_annual = 0.2\n# maintenance_margin = 0.25\n"
+    assert len(tapedeck.sweep(weighing(tmp_path, 1, "random", header), GRID, market)) == 4
 
 
 def one_symbol(seed: int, gaps: bool) -> Block:

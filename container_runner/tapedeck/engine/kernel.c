@@ -42,6 +42,10 @@ static void split_marks(Work *w, const Due *due) {
     w->p->mark[i] = w->mark[i][w->height - 1];
 }
 
+static inline void prefetch(const Table *table, int64_t row, int64_t column) {
+    __builtin_prefetch(table->at + row * table->row + column * table->column);
+}
+
 static void note(Work *w, int64_t row, int64_t column, double weight) {
     int32_t k = (int32_t)w->decisions++;
     w->decision[k] = (Decision){weight, (int32_t)column, -1};
@@ -50,8 +54,9 @@ static void note(Work *w, int64_t row, int64_t column, double weight) {
     else
         w->decision[w->last[row]].next = k;
     w->last[row] = k;
-    const Table *open = &w->p->open; /* where the order will most likely fill, some thousand steps from now */
-    __builtin_prefetch(open->at + (w->base + row + 1) * open->row + column * open->column);
+    prefetch(&w->p->open, w->base + row + 1, column); /* where it will most likely fill, some thousand steps from now */
+    if (w->p->liquidity.volume.at)
+        prefetch(&w->p->liquidity.volume, w->base + row + 1, column);
 }
 
 typedef double Pair __attribute__((vector_size(16), aligned(8)));
@@ -148,7 +153,7 @@ static void value(Work *w, int64_t i) {
     w->oldest[i] = -1;
 }
 
-/* Begins a row: days that passed, the margin, then what is due in shares; `due`: the first thing not yet applied; returns the next. */
+/* Begins a row: days that passed, the margin, dividends and splits; `due`: the first not yet applied; returns the next. */
 static int64_t begin(Work *w, int64_t row, int64_t due) {
     Pass *p = w->p;
     int64_t at_row = w->base + row;
@@ -218,8 +223,8 @@ static int prepare(Work *w) {
     w->oldest = malloc(2 * (wide + 1) * sizeof(int32_t));
     w->held = malloc((size_t)w->room * sizeof(Held));
     w->called = malloc(wide * sizeof(Called));
-    if (!w->mark || !w->filled || !w->before || !w->current || !w->wanted || !w->buys || !w->waiting || !w->first || !w->decision ||
-        !w->oldest || !w->held || !w->called)
+    if (!w->mark || !w->filled || !w->before || !w->current || !w->wanted || !w->buys || !w->waiting || !w->first ||
+        !w->decision || !w->oldest || !w->held || !w->called)
         return 0;
     w->unsized = w->waiting + words, w->holds = w->unsized + words;
     w->last = w->first + tall, w->newest = w->oldest + wide + 1;

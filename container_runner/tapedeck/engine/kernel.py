@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 from ctypes import POINTER, c_double, c_int32, c_int64, c_void_p
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -158,8 +158,9 @@ def _call(state: EngineState, rows: int, dues: int, arrays: dict[str, NDArray[An
     for name, array in arrays.items():
         setattr(call, name, array.ctypes.data)
     call.start_cash, call.credit = settings.cash, settings.leverage - 1.0
-    call.commission = _Commission(*astuple(costs.commission(settings)))
-    call.slippage = _Slippage(*astuple(costs.slippage(settings)))
+    commission, slippage = costs.commission(settings), costs.slippage(settings)
+    call.commission = _Commission(commission.rate, commission.per_share, commission.minimum)
+    call.slippage = _Slippage(slippage.rate, slippage.half_spread, slippage.impact)
     call.liquidity = _Liquidity(settings.lot, settings.volume_cap, _table(tables.get("volume")))
     call.carry = _Carry(settings.borrow_fee_annual, settings.interest_credit_annual, settings.interest_debit_annual)
     call.margin = _Margin(settings.maintenance_margin, settings.leverage)

@@ -50,7 +50,7 @@ static double lots_up(const Liquidity *l, double quantity) {
     return down + copysign(l->lot, quantity);
 }
 
-/* What the bar takes of a quantity, which keeps its sign. A bar trades a column once, so that nothing has used it up. */
+/* What the bar takes of a quantity, which keeps its sign: a bar trades a column once, so nothing has used it up. */
 static inline double taken(const Work *w, int64_t row, int64_t column, double quantity) {
     const Liquidity *l = &w->p->liquidity;
     if (l->cap == 0.0)
