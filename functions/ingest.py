@@ -1,4 +1,7 @@
-"""Take in the files that vendors' owners drop, from the queue of S3's notifications."""
+"""Take in the files that vendors' owners drop, from the queue of S3's notifications.
+
+A drop that a call does not finish goes back to the queue, for the next call to go on with.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from backtest.cloud import clients
+from backtest.cloud.queue import Queue
 from backtest.ingest import ingest
+from backtest.ingest.deadline import Time
 from backtest.ingest.drop import drops
 from backtest.ingest.report import Report
 from backtest.ingest.seal import seal
@@ -24,17 +29,20 @@ MARGIN_S = 60  # a year that is begun is sealed to its end
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> Any:  # powertools' PartialItemFailureResponse
     """Ingest each message's drops; only what failed for reasons of ours comes back."""
-    settings = Settings.read("db_secret_arn", "vendor_bucket", "market_bucket")
+    settings = Settings.read("db_secret_arn", "vendor_bucket", "market_bucket", "vendor_queue_url")
     vendor = S3Store(clients.s3(), settings.vendor_bucket)
     market = S3Store(clients.s3(), settings.market_bucket)
     snapshots = open_store(settings.db_secret_arn).snapshots
+    queue = Queue(settings.vendor_queue_url)
 
     def take(record: SQSRecord) -> None:
         for drop in drops(record.body):
-            left_s = context.get_remaining_time_in_millis() / 1000
-            answer = ingest(vendor=vendor, market=market, snapshots=snapshots, drop=drop, left_s=left_s)
+            time = Time.of(context.get_remaining_time_in_millis() / 1000)
+            answer = ingest(vendor=vendor, market=market, snapshots=snapshots, drop=drop, time=time)
             logger.info("drop", key=drop.key, version=drop.version, status=answer["status"] if answer else "ANSWERED")
-            if answer:
+            if answer and answer["status"] == "UNDER_WAY":
+                queue.send(drop.message())
+            elif answer:
                 sealed(answer)
 
     def sealed(answer: Report) -> None:

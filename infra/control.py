@@ -10,6 +10,7 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import triggers
 from constructs import Construct
 
+from infra import drop
 from infra.cluster import Cluster, grant_group
 from infra.drop import Drop
 from infra.foundation import Foundation
@@ -52,7 +53,14 @@ class Control(cdk.Stack):
         self.vendor_files = self.queue("VendorFiles", "vendor_files", timeout=900)
         self.queues = [self.tasks, self.run_events, self.render_tasks, self.uploads, self.vendor_files]
         self.upload_drop = Drop(self, "UploadDrop", settings=settings, purpose="upload", queue=self.uploads)
-        self.vendor_drop = Drop(self, "VendorDrop", settings=settings, purpose="vendor", queue=self.vendor_files)
+        self.vendor_drop = Drop(
+            self,
+            "VendorDrop",
+            settings=settings,
+            purpose="vendor",
+            queue=self.vendor_files,
+            lifecycle=[drop.working()],
+        )
 
         around = Surroundings(
             foundation=foundation,
@@ -101,7 +109,7 @@ class Control(cdk.Stack):
         self.record = handlers.record()
         self.render = handlers.render()
         self.upload = handlers.upload(self.upload_drop)
-        self.ingest = handlers.ingest(self.vendor_drop)
+        self.ingest = handlers.ingest(self.vendor_drop, self.vendor_files.queue)
         self.tasks.feed(self.dispatch, batch=10, concurrency=5)
         self.run_events.feed(self.record, batch=10, concurrency=10)
         self.render_tasks.feed(self.render, batch=1, concurrency=10)

@@ -9,7 +9,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.cluster import NAMESPACE, Cluster
-from infra.drop import INCOMING, STATUS, Drop
+from infra.drop import INCOMING, STATUS, WORKING, Drop
 from infra.foundation import Foundation
 from infra.permissions import Statements, list_keys, log_in, read, send, write
 from infra.platform_function import PlatformFunction, Workshop
@@ -164,15 +164,18 @@ class Handlers:
         may = [*self._records(), *send(a.tasks, a.dead_tasks)]
         return self._function("Reconcile", timeout=55, memory=512, environment=told, statements=may)
 
-    def ingest(self, drop: Drop) -> PlatformFunction:
-        """Makes partitions and a snapshot of a vendor's file, and seals years that it closes."""
-        told = {**self._a.database(), **self._a.market(), "VENDOR_BUCKET": drop.bucket.objects.bucket_name}
+    def ingest(self, drop: Drop, queue: sqs.IQueue) -> PlatformFunction:
+        """Makes partitions and a snapshot of a vendor's file, in as many calls as it takes; seals years it closes."""
+        told = {**self._a.database(), **self._a.market()}
+        told |= {"VENDOR_BUCKET": drop.bucket.objects.bucket_name, "VENDOR_QUEUE_URL": queue.queue_url}
         may = [
             *self._log_in,
             *read(drop.bucket, f"{INCOMING}*", versions=True),
             *read(drop.bucket, f"{STATUS}*"),  # what was answered is not taken in again
-            *write(drop.bucket, f"{STATUS}*"),
+            *read(drop.bucket, f"{WORKING}*", versions=True),
+            *write(drop.bucket, f"{STATUS}*", f"{WORKING}*"),
             *list_keys(drop.bucket),
+            *send(queue),
             *read(self._market, "*", versions=True),
             *write(self._market, "*"),
             *list_keys(self._market),

@@ -19,6 +19,7 @@ class Settings:
     market_bucket: str = ""
     upload_bucket: str = ""
     vendor_bucket: str = ""
+    vendor_queue_url: str = ""
     tasks_queue_url: str = ""
     dead_letter_queue_url: str = ""
     cluster_name: str = ""

@@ -151,5 +151,6 @@ def bench(aws: None, store: Store, monkeypatch: pytest.MonkeyPatch) -> Bench:
         clients.s3().put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         monkeypatch.setenv(f"{bucket.upper()}_BUCKET", bucket)
     monkeypatch.setenv("DB_SECRET_ARN", "arn:secret")
+    monkeypatch.setenv("VENDOR_QUEUE_URL", clients.sqs().create_queue(QueueName="vendor_files")["QueueUrl"])
     monkeypatch.setattr(ingest, "open_store", lambda arn: store)
     return Bench("vendor", S3Store(clients.s3(), "market"), store)

@@ -15,10 +15,11 @@ import pytest
 from botocore.exceptions import IncompleteReadError
 
 from backtest.cloud import clients
+from backtest.ingest.deadline import Time
 from tapedeck.market import snapshot
 from tapedeck.market.ranged import S3Object
 from tapedeck.market.store import S3Store
-from tapedeck.market.vendor import drop as drop_module
+from tapedeck.market.vendor import reading
 from tests.component.vendor_drops import HEADER, Folders, daily
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +42,7 @@ class Client:
     kept = {}
 
     def get_object(self, Bucket, Key, Range=None, **which):
-        if Key.startswith("status/") or Key.endswith("policy.json"):
+        if not Key.startswith("incoming/") or Key.endswith("policy.json"):
             error = Refused()
             error.response = {"Error": {"Code": "NoSuchKey"}}
             raise error
@@ -52,7 +53,7 @@ class Client:
         size = os.path.getsize(sys.argv[1])
         return {"Body": SimpleNamespace(read=lambda: body), "ContentRange": f"bytes {first}-{last}/{size}", "ETag": "1"}
 
-    def put_object(self, Bucket, Key, Body):
+    def put_object(self, Bucket, Key, Body, **condition):
         self.kept[Key] = Body
         return {}
 
@@ -145,9 +146,9 @@ def test_an_unversioned_object_that_changes_meanwhile_is_not_mixed(aws: None) ->
             file.read()
 
 
-def refusal(tmp_path: Path, name: str, size: int, left_s: float | None = None) -> tuple[str, str]:
+def refusal(tmp_path: Path, name: str, size: int, time: Time | None = None) -> tuple[str, str]:
     folders = Folders(tmp_path)
-    answer = folders.ingest(folders.put(f"equities-1d/{name}", daily("A", "2020-01-02"), size), left_s)
+    answer = folders.ingest(folders.put(f"equities-1d/{name}", daily("A", "2020-01-02"), size), time)
     assert answer["status"] == "REFUSED"
     assert not (tmp_path / "market").exists()
     (problem,) = answer["problems"]
@@ -155,7 +156,7 @@ def refusal(tmp_path: Path, name: str, size: int, left_s: float | None = None) -
 
 
 def test_what_cannot_be_read_in_time_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    code, message = refusal(tmp_path, "a.csv", 50, left_s=0.0)
+    code, message = refusal(tmp_path, "a.csv", 50, Time(until=0.0))
     assert code == "time"
     assert "drop it in parts smaller than that, each with its own header" in message
 
@@ -163,9 +164,9 @@ def test_what_cannot_be_read_in_time_is_refused_with_what_to_do(tmp_path: Path) 
 def test_what_cannot_be_written_in_time_is_refused_and_not_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backtest.ingest.deadline.ALL", -1.0)  # reading is quick enough
+    monkeypatch.setattr("tapedeck.market.vendor.source.monotonic", lambda: -1.0)  # reading is quick enough
     folders = Folders(tmp_path)
-    answer = folders.ingest(folders.put("equities-1d/a.csv", daily("A", "2020-01-02")), 900.0)
+    answer = folders.ingest(folders.put("equities-1d/a.csv", daily("A", "2020-01-02")), Time(until=0.0))
     assert [one["code"] for one in answer["problems"]] == ["time"]
     assert snapshot.latest(folders.market, "equities-1d") is None
 
@@ -181,7 +182,7 @@ def test_a_full_disk_refuses_the_drop_by_name(tmp_path: Path, monkeypatch: pytes
     def full(*_: Any) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setitem(drop_module.read.__kwdefaults__, "held_rows", 1)
-    monkeypatch.setattr("tapedeck.market.vendor.cells.os.pwrite", full)
+    monkeypatch.setattr(reading, "HELD_ROWS", 1)
+    monkeypatch.setattr("tapedeck.market.vendor.spill.os.pwrite", full)
     code, message = refusal(tmp_path, "a.csv", 50)
     assert (code, "fit on this function's disk" in message) == ("size", True)

@@ -13,6 +13,7 @@ from urllib.parse import quote_plus
 
 from backtest.cloud import clients
 from backtest.ingest import ingest
+from backtest.ingest.deadline import Time
 from backtest.ingest.drop import Drop
 from backtest.ingest.report import Report
 from backtest.store import Store
@@ -126,9 +127,13 @@ class Folders:
         self.dropped += 1
         return Drop(key, self.vendor.put(key, raw), f"{self.dropped:016X}", len(raw) if size is None else size, DANA)
 
-    def ingest(self, drop: Drop, left_s: float | None = None) -> Report:
+    def call(self, drop: Drop, time: Time | None = None) -> Report | None:
+        """Call ingest once; return what it said."""
+        return ingest(vendor=self.vendor, market=self.market, snapshots=self.listed, drop=drop, time=time)
+
+    def ingest(self, drop: Drop, time: Time | None = None) -> Report:
         """Ingest a drop; return the answer."""
-        told = ingest(vendor=self.vendor, market=self.market, snapshots=self.listed, drop=drop, left_s=left_s)
+        told = self.call(drop, time)
         assert told
         return told
 

@@ -121,7 +121,7 @@ def test_no_session_of_a_runner_writes_outside_of_runs(control: Template) -> Non
         ),
         ("Upload", {"runs/code/*", "runs/runs/*/run.json", "UploadDrop/Bucket/Objects.Arn/status/*"}),
         ("Render", {"runs/reports/*"}),
-        ("Ingest", {"market/*", "VendorDrop/Bucket/Objects.Arn/status/*"}),
+        ("Ingest", {"market/*", *(f"VendorDrop/Bucket/Objects.Arn/{prefix}/*" for prefix in ("status", "working"))}),
         ("Record", set()),
         ("Reconcile", set()),
         ("Dispatch", set()),

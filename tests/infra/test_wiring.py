@@ -18,7 +18,7 @@ ENVIRONMENTS = {
     "record": DB | {"RUNS_BUCKET", "TASKS_QUEUE_URL"},
     "render": DB | {"RUNS_BUCKET"},
     "reconcile": DB | BUCKETS | CLUSTER | {"TASKS_QUEUE_URL", "DEAD_LETTER_QUEUE_URL"},
-    "ingest": DB | {"VENDOR_BUCKET", "MARKET_BUCKET"},
+    "ingest": DB | {"VENDOR_BUCKET", "MARKET_BUCKET", "VENDOR_QUEUE_URL"},
     "credentials": DB | BUCKETS | CLUSTER | {"RUNNER_ROLE_ARN"},
     "migrate": DB,
 }

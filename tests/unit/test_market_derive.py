@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from tapedeck.market import calendar as calendars
 from tapedeck.market import layout
 from tapedeck.market.vendor import derive, drop
+from tapedeck.market.vendor.actions import Actions
 from tapedeck.market.vendor.bar import AdjustedClose, Rounded
 from tapedeck.market.vendor.derive import Interval
-from tapedeck.market.vendor.reading import Actions, Reading
+from tapedeck.market.vendor.reading import Reading
 
 LEAN = Path(__file__).parents[3] / "shared/data/lean/equity/usa"
 SESSIONS = calendars.get("XNYS").sessions(date(2020, 1, 1), date(2020, 3, 31))

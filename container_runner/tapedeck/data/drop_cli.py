@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 VARIABLE = "TAPEDECK_VENDOR_BUCKET"
-WAIT_SECONDS = 1200  # the ingest function's own 900 and some time to start
+WAIT_SECONDS = 1200  # without news: one call's 900 and some time to start
 
 
 def add_commands(commands: Any) -> None:

@@ -15,6 +15,7 @@ from tapedeck.market.vendor import members as universes
 from tapedeck.market.vendor.accept import accept
 from tapedeck.market.vendor.problems import Problem
 from tapedeck.market.vendor.reading import BadRows, Reading
+from tapedeck.market.vendor.series import GAPS
 
 MAX_BYTES = 2**40  # one's own file, unpacked
 
@@ -74,7 +75,7 @@ def ingest(folder: Path, dataset: str, path: Path, bad_rows: BadRows = "reject")
             "duplicate": sum(one["duplicates"] for one in told.values()),
             "unsorted": sum(one["unsorted"] for one in told.values()),
         },
-        gaps=[(symbol, *gap) for symbol, one in told.items() for gap in one["gaps"]][: summary.GAPS],
+        gaps=[(symbol, *gap) for symbol, one in told.items() for gap in one["gaps"]][:GAPS],
         universes={name: len(symbols or ()) for name, symbols in reading.universes.items()},
         found=reading.findings.counts,
         findings=[_line(one) for one in reading.findings.shown],

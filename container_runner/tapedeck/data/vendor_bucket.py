@@ -25,8 +25,11 @@ def put(client: Any, bucket: str, key: str, path: Path) -> str | None:
 
 
 def answer(client: Any, bucket: str, key: str, version: str | None, seconds: float) -> dict[str, Any]:
-    """Return the answer to the version of a drop (`backtest.ingest.report.Report`). Raises NoAnswerError."""
-    deadline, status = time.monotonic() + seconds, f"status/{key}.json"
+    """Return the answer to the version of a drop (`backtest.ingest.report.Report`).
+
+    Raises NoAnswerError when nothing was heard for so many seconds: a large drop says how far it is from time to time.
+    """
+    deadline, status, heard = time.monotonic() + seconds, f"status/{key}.json", ""
     while time.monotonic() < deadline:
         try:
             told: dict[str, Any] = json.loads(client.get_object(Bucket=bucket, Key=status)["Body"].read())
@@ -35,6 +38,9 @@ def answer(client: Any, bucket: str, key: str, version: str | None, seconds: flo
                 raise
         else:
             if version is None or told["version"] == version:
-                return told
+                if told["status"] != "UNDER_WAY":
+                    return told
+                if told["at"] != heard:
+                    deadline, heard = time.monotonic() + seconds, told["at"]
         time.sleep(POLL_SECONDS)
-    raise NoAnswerError(f"no answer at s3://{bucket}/{status} after {seconds:g} s; it may yet come")
+    raise NoAnswerError(f"no answer at s3://{bucket}/{status} after {seconds:g} s without news; it may yet come")

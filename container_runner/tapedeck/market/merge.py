@@ -14,7 +14,8 @@ from tapedeck.market.leaf import Leaf
 from tapedeck.market.publish import Change
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import ObjectStore
-from tapedeck.market.vendor.reading import Actions, Reading
+from tapedeck.market.vendor.actions import Actions
+from tapedeck.market.vendor.reading import Reading
 from tapedeck.market.wanted import wanted
 
 Action = TypeVar("Action", Split, Dividend)

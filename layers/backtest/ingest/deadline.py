@@ -1,12 +1,34 @@
-"""How long a drop may take: part of a function's time is for reading it, most of the rest for publishing it."""
+"""How long a call has for a drop: past part of the function's time it goes on in another call."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from time import monotonic
 
+from tapedeck.market.pause import always
 from tapedeck.market.store import ObjectStore
 
-READING, ALL = 0.55, 0.9  # of the time that is left when the drop comes
+# Of the time that is left when the drop comes: past the first the call begins nothing more and keeps what it has, which
+# a call's rows need up to a minute for; past the second what it is still at is refused, with time to say so.
+GO_ON, ALL = 0.65, 0.9
+
+
+@dataclass(frozen=True)
+class Time:
+    """What a call has: whether to go on, and when (of `time.monotonic`) all must be over; None: never."""
+
+    go_on: Callable[[], bool] = always
+    until: float | None = None
+
+    @classmethod
+    def of(cls, left_s: float | None) -> Time:
+        """Return what there is of so many seconds that a function has left; None: no limit."""
+        if left_s is None:
+            return cls()
+        now = monotonic()
+        pause, until = now + GO_ON * left_s, now + ALL * left_s
+        return cls(lambda: monotonic() < pause, until)
 
 
 class TooLateError(Exception):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import quote_plus, unquote_plus
 
 from tapedeck.market import layout
 from tapedeck.market.errors import DatasetNameError
@@ -30,6 +30,13 @@ class Drop:
         if not self.key.startswith(_PREFIX) or not slash or not path:
             raise DatasetNameError(f"{self.key!r} is not incoming/{{dataset}}/{{file}}")
         return layout.parse_dataset(dataset), path
+
+    def message(self) -> dict[str, object]:
+        """Return a notification that `drops` reads this drop from."""
+        stored = {"key": quote_plus(self.key, safe="/"), "sequencer": self.sequencer, "size": self.size}
+        if self.version is not None:
+            stored["versionId"] = self.version
+        return {"Records": [{"userIdentity": {"principalId": self.owner}, "s3": {"object": stored}}]}
 
     def is_before(self, sequencer: str) -> bool:
         """Say whether this event is older than, or is, the one with `sequencer` (both of the same key)."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal, TypedDict
 
 from backtest.ingest.drop import Drop
+from backtest.ingest.working import Working
 from tapedeck.market.publish import Published
 from tapedeck.market.vendor import summary
 from tapedeck.market.vendor.problems import Problem
@@ -22,11 +23,20 @@ class ProblemReport(TypedDict):
     message: str
 
 
+class Progress(TypedDict):
+    """How far a drop has come that takes several calls."""
+
+    stage: Literal["reading", "sorting", "publishing"]
+    calls: int  # that it took so far
+    bytes_read: int  # unpacked
+    bytes_dropped: int  # as dropped
+
+
 class Report(TypedDict):
     """`status/{key}.json` in the vendor bucket."""
 
     schema: int  # 1
-    status: Literal["INGESTED", "REFUSED", "STATED"]
+    status: Literal["INGESTED", "REFUSED", "STATED", "UNDER_WAY"]
     key: str
     version: str | None
     sequencer: str
@@ -45,6 +55,7 @@ class Report(TypedDict):
     universes: dict[str, int]  # by name, how many symbols
     problem_count: int
     problems: list[ProblemReport]  # the first hundred
+    progress: Progress | None  # while it is under way
 
 
 def refused(drop: Drop, problems: list[Problem], count: int) -> Report:
@@ -59,6 +70,18 @@ def stated(drop: Drop, bad_rows: BadRows) -> Report:
     """Return the answer to a drop that states its dataset's policy."""
     report = _bare(drop, "STATED")
     report["bad_rows"] = bad_rows
+    return report
+
+
+def under_way(drop: Drop, working: Working) -> Report:
+    """Return what is said of a drop until it is answered."""
+    report = _bare(drop, "UNDER_WAY")
+    report["progress"] = Progress(
+        stage=working.stage,
+        calls=working.calls + 1,
+        bytes_read=working.reading.bookmark.taken,
+        bytes_dropped=drop.size,
+    )
     return report
 
 
@@ -79,7 +102,7 @@ def ingested(drop: Drop, reading: Reading, published: Published) -> Report:
     return report
 
 
-def _bare(drop: Drop, status: Literal["INGESTED", "REFUSED", "STATED"]) -> Report:
+def _bare(drop: Drop, status: Literal["INGESTED", "REFUSED", "STATED", "UNDER_WAY"]) -> Report:
     return Report(
         schema=1,
         status=status,
@@ -101,6 +124,7 @@ def _bare(drop: Drop, status: Literal["INGESTED", "REFUSED", "STATED"]) -> Repor
         universes={},
         problem_count=0,
         problems=[],
+        progress=None,
     )
 
 

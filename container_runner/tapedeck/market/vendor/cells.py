@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import struct
-import tempfile
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,11 +9,7 @@ from datetime import date
 from itertools import islice
 from math import isnan, nan
 from operator import lt
-from pathlib import Path
 from typing import cast
-from weakref import finalize
-
-import pyarrow as pa
 
 from tapedeck.market import encoding
 from tapedeck.market.calendar import day_number, from_day_number
@@ -27,7 +20,6 @@ _TYPES = "q" * 6 + "b" * 5 + "iiqdd"  # ts and numbers; their scales; session, f
 _SESSION, _FILE, _LINE, _ADJUSTED, _HALF = range(11, 16)
 _NONE = Rounded(nan, nan)
 _PENDING = 32  # rows that are appended together, column by column: cheaper than one by one
-_COUNT = struct.Struct("<qq")  # of a spilled block: bytes packed and unpacked
 _BYTES = sum(array(kind).itemsize for kind in _TYPES)  # a row's
 
 
@@ -102,31 +94,6 @@ class Cell:
     def where(self, row: int) -> tuple[int, int]:
         """Return a row's file and line."""
         return int(self.columns[_FILE][row]), int(self.columns[_LINE][row])
-
-
-class Spill:
-    """A temporary file of lz4-packed blocks, gone with the process; blocks may be read from several threads."""
-
-    def __init__(self) -> None:
-        self._file, path = tempfile.mkstemp(prefix="tapedeck-ingest-")
-        Path(path).unlink()
-        finalize(self, os.close, self._file)
-        self._end = 0
-
-    def write(self, body: bytes) -> int:
-        """Append a block; return where it stands."""
-        packed = pa.compress(body, "lz4", asbytes=True)
-        at, left = self._end, memoryview(_COUNT.pack(len(packed), len(body)) + packed)
-        while left:
-            done = os.pwrite(self._file, left, self._end)
-            self._end, left = self._end + done, left[done:]
-        return at
-
-    def read(self, at: int) -> bytes:
-        """Return a block."""
-        packed, count = _COUNT.unpack(os.pread(self._file, _COUNT.size, at))
-        body = os.pread(self._file, packed, at + _COUNT.size)
-        return bytes(pa.decompress(body, count, "lz4", asbytes=True))
 
 
 @dataclass

@@ -52,17 +52,21 @@ class _Prices:
     """Reads a file's prices: all of them are billionths, or all are decimals."""
 
     def __init__(self) -> None:
-        self._whole: bool | None = None
+        self.seen: str | None = None
 
     def __call__(self, text: str) -> Tick:
         if text == _UNDEFINED:
             raise EncodingError("the price is undefined")
-        whole = text.lstrip("-").isdigit()
-        if whole is not (self._whole if self._whole is not None else whole):
+        whole = _is_whole(text)
+        if self.seen is not None and whole is not _is_whole(self.seen):
             raise EncodingError(f"{text!r} in a file that has prices as decimals and as whole numbers, of billionths")
         value = encoding.ticks(f"{text}e-{_DECIMALS}" if whole else text)
-        self._whole = whole
+        self.seen = text
         return value
+
+
+def _is_whole(text: str) -> bool:
+    return text.lstrip("-").isdigit()
 
 
 def _other(reading: Reading, row: Fields) -> str | None:
@@ -72,4 +76,5 @@ def _other(reading: Reading, row: Fields) -> str | None:
 def layout() -> Layout:
     """Return the layout of one file."""
     needed = ("symbol", "date", "rtype", *encoding.PRICES, "volume")
-    return Layout(_NAMES, needed, _when, _Prices(), other=_other, fixed=_DECIMALS)
+    price = _Prices()
+    return Layout(_NAMES, needed, _when, price, other=_other, seen=lambda: price.seen, fixed=_DECIMALS)

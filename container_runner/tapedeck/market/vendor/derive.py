@@ -15,8 +15,8 @@ from math import log
 
 from tapedeck.market.actions import Dividend, Split
 from tapedeck.market.calendar import Calendar
+from tapedeck.market.vendor.actions import Actions
 from tapedeck.market.vendor.bar import AdjustedClose, Rounded
-from tapedeck.market.vendor.reading import Actions
 
 _NOISE = 1e-9  # relative; vendors compute in floating point
 _SMALL_TERM, _LARGE_TERM = 4, 100  # a split is p:q with one term up to the small bound and none over the large one

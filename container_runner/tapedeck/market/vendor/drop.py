@@ -12,12 +12,14 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from typing import BinaryIO, NoReturn, cast
 
 from tapedeck.market.errors import DatasetNameError
 from tapedeck.market.layout import Dataset
+from tapedeck.market.pause import PauseError
 from tapedeck.market.ranged import S3Object
-from tapedeck.market.vendor import binance, databento, derive, lean, members, parquet, plain, polygon, tabular
+from tapedeck.market.vendor import binance, databento, lean, members, parquet, plain, polygon, tabular
+from tapedeck.market.vendor.bookmark import Bookmark, Line
 from tapedeck.market.vendor.form import Layout, bare
 from tapedeck.market.vendor.problems import TooManyProblemsError
 from tapedeck.market.vendor.reading import HELD_ROWS, BadRows, Reading
@@ -52,19 +54,37 @@ def read(
     bad_rows: BadRows = "reject",
     max_bytes: int | None = None,
     held_rows: int = HELD_ROWS,
-    until: float | None = None,
 ) -> Reading:
     """Return what a dropped file says; bad content is its `problems`, never an exception.
 
     `path` is the file's name below `incoming/{dataset}/`; names and first characters tell the formats apart. `body` is
-    its bytes, or a stream that can seek. `max_bytes` (default `MAX_BYTES`) is how much it may unpack to, `until` (of
-    `time.monotonic`) how long reading may take; past `held_rows` rows are spilled to a temporary file, so that memory
-    does not grow with the drop.
+    its bytes, or a stream that can seek. `max_bytes` (default `MAX_BYTES`) is how much it may unpack to; past
+    `held_rows` rows are spilled to a temporary file, so that memory does not grow with the drop.
     """
     reading = Reading(dataset, bad_rows, held_rows)
+    go_on(reading, path, body, max_bytes=max_bytes)
+    return reading
+
+
+def go_on(
+    reading: Reading,
+    path: str,
+    body: bytes | BinaryIO,
+    *,
+    max_bytes: int | None = None,
+    until: float | None = None,
+) -> None:
+    """Read a drop on from where the reading stands, to its end. Raises PauseError when the reading has no more time.
+
+    Cut in any places it comes to the same reading. `until` (of `time.monotonic`) is when a file that is read whole,
+    without a pause in it, has taken too long: that is a problem then.
+    """
     file = io.BytesIO(body) if isinstance(body, bytes) else body
     try:
-        _Opener(reading, Room(max_bytes or MAX_BYTES, until)).open(PurePosixPath(path), path, file)
+        if not reading.bookmark.whole:
+            room = Room(max_bytes or MAX_BYTES, until)
+            _Opener(reading, room).open(PurePosixPath(path), path, file)
+            reading.bookmark = Bookmark(taken=max(room.taken, reading.bookmark.taken), whole=True)
         reading.close()
     except TooManyProblemsError:
         pass  # they stand in the reading
@@ -72,16 +92,6 @@ def read(
         reading.problems.add(path, None, "size", str(error))
     except TooLongError as error:
         reading.problems.add(path, None, "time", str(error))
-    if not reading.problems.count:
-        _derive(reading)
-    return reading
-
-
-def _derive(reading: Reading) -> None:
-    for symbol, series in reading.series.items():
-        closes = series.adjusted_closes() if symbol not in reading.actions else []
-        if closes:
-            reading.actions[symbol] = derive.from_adjusted(symbol, closes)
 
 
 def _layout(header: list[str]) -> Layout:
@@ -92,11 +102,14 @@ def _layout(header: list[str]) -> Layout:
 
 
 class _Opener:
-    """Opens a file or the members of a zip, one zip deep in another, within `room`."""
+    """Opens a file or the members of a zip, one zip deep in another, within `room`; first the one at the bookmark."""
 
     def __init__(self, reading: Reading, room: Room) -> None:
         self._reading = reading
         self._room = room
+        self._begin: Bookmark | None = reading.bookmark  # until it is reached
+        self._members: tuple[int, ...] = ()  # where we are
+        self._taken = 0  # before the file that is read now
 
     def open(self, path: PurePosixPath, shown: str, file: BinaryIO, depth: int = 0) -> None:
         problems = self._reading.problems
@@ -115,12 +128,15 @@ class _Opener:
         suffix = path.suffix.lower()
         if suffix == ".zip" and depth < 2:
             self._zip(shown, file, depth)
-        elif suffix in _PACKED and path.with_suffix("").suffix.lower() == ".csv":
-            self._text(path.with_suffix(""), shown, metered(_PACKED[suffix](file), self._room))
+            return
+        begin = self._reached()
+        if suffix in _PACKED and path.with_suffix("").suffix.lower() == ".csv":
+            self._text(path.with_suffix(""), shown, metered(_PACKED[suffix](file), self._room), begin)
         elif suffix == ".csv" or (suffix == ".txt" and path.parent.name == "universes"):
-            self._text(path, shown, self._unpacked(file, depth), in_zip=depth > 0)
+            self._text(path, shown, self._unpacked(file, depth), begin, in_zip=depth > 0)
         elif suffix == ".parquet":
-            self._parquet(path, shown, file)
+            with _on_disk(file) as whole, parquet.as_csv(whole) as rows:
+                self._text(path, shown, metered(rows, self._room), begin)
         else:
             problem = "is none of .csv, .csv.gz, .csv.zst, .parquet and a .zip of such"
             self._reading.problems.add(shown, None, "format", problem)
@@ -134,7 +150,11 @@ class _Opener:
             members = [member for member in archive.infolist() if not member.is_dir()]
             if len(members) > MAX_MEMBERS:
                 raise TooLargeError(f"more than {MAX_MEMBERS:,} files in a zip")
-            for member in sorted(members, key=lambda one: one.filename):
+            above = self._members
+            for at, member in enumerate(sorted(members, key=lambda one: one.filename)):
+                self._members = (*above, at)
+                if self._was_read():
+                    continue
                 name = PurePosixPath(member.filename)
                 listed = name.parent.name == "universes"
                 if not (listed or name.suffix.lower() in _MEMBERS) or self._other_bar(name):
@@ -142,6 +162,25 @@ class _Opener:
                     continue
                 with archive.open(member) as packed, metered(cast(BinaryIO, packed), self._room) as unpacked:
                     self._member(name, f"{shown}/{member.filename}", unpacked, depth + 1)
+                if not self._reading.go_on():
+                    self._pause(Bookmark((*above, at + 1), None, self._room.taken))
+            self._members = above
+
+    def _was_read(self) -> bool:
+        return self._begin is not None and self._members < self._begin.members[: len(self._members)]
+
+    def _pause(self, at: Bookmark) -> NoReturn:
+        self._reading.bookmark = at
+        raise PauseError
+
+    def _reached(self) -> Line | None:
+        """Say where in the file that is read now to begin; from here on bytes are counted."""
+        begin, self._begin = self._begin, None
+        line = begin.line if begin else None
+        if begin:
+            self._room.taken = begin.taken - (line.offset if line else 0)
+        self._taken = self._room.taken
+        return line
 
     def _member(self, name: PurePosixPath, shown: str, unpacked: io.BufferedReader, depth: int) -> None:
         if name.suffix.lower() != ".zip":
@@ -152,10 +191,6 @@ class _Opener:
             whole.seek(0)
             self.open(name, shown, cast(BinaryIO, whole), depth)
 
-    def _parquet(self, path: PurePosixPath, shown: str, file: BinaryIO) -> None:
-        with _on_disk(file) as whole, parquet.as_csv(whole) as rows:
-            self._text(path, shown, metered(rows, self._room))
-
     def _other_bar(self, name: PurePosixPath) -> bool:
         """Say whether LEAN's folders name another bar or market than the dataset's: a tree may be dropped for each."""
         dataset, parts = self._reading.dataset, name.parts[:-1]
@@ -163,12 +198,15 @@ class _Opener:
         markets = {_LEAN_MARKETS[part] for part in parts if part in _LEAN_MARKETS}
         return any(named and own not in named for named, own in ((bars, dataset.bar), (markets, dataset.calendar)))
 
-    def _text(self, path: PurePosixPath, shown: str, file: io.BufferedReader, *, in_zip: bool = False) -> None:
+    def _text(
+        self, path: PurePosixPath, shown: str, file: io.BufferedReader, begin: Line | None, *, in_zip: bool = False
+    ) -> None:
         digit = head(file)[:1].isdigit()
         folder = _FOLDERS.get(path.parent.name)
         klines = binance.NAME.fullmatch(path.name)
         if not (folder or klines or (in_zip and digit)):
-            tabular.read(self._reading, shown, path.stem, file, _layout)
+            if line := tabular.read(self._reading, shown, path.stem, file, _layout, begin=begin):
+                self._pause(Bookmark(self._members, line, self._taken + line.offset))
             return
         with io.TextIOWrapper(file, "utf-8-sig", newline="") as lines:
             if folder:

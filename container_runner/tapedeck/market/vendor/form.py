@@ -30,6 +30,7 @@ class Layout:
     price: Callable[[str], Tick] = decimal
     symbol: Callable[[str], str] = str.upper
     other: Callable[[Reading, Fields], str | None] = lambda reading, row: None  # why a row is not for this dataset
+    seen: Callable[[], str | None] = lambda: None  # a price that was taken, where others must be written like it
     fixed: int = 0  # decimals of a price that is written as a whole number; `price` says the same
 
 

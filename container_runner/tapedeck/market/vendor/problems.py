@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 SHOWN = 100
 
@@ -25,14 +26,13 @@ class TooManyProblemsError(Exception):
     """The file is wrong throughout: reading on would only say so again."""
 
 
+@dataclass
 class Problems:
     """The problems of a drop; the first `SHOWN` are kept, the rest counted."""
 
-    STOP = 10_000
-
-    def __init__(self) -> None:
-        self.shown: list[Problem] = []
-        self.count = 0
+    STOP: ClassVar[int] = 10_000
+    shown: list[Problem] = field(default_factory=list)
+    count: int = 0
 
     def add(self, file: str, line: int | None, code: str, message: str) -> None:
         """Note a problem. Raises TooManyProblemsError when there were enough to stop."""

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
 from tapedeck.market import calendar as calendars
-from tapedeck.market.actions import Dividend, Split
 from tapedeck.market.calendar import MINUTE_US, Calendar
 from tapedeck.market.errors import CalendarError
 from tapedeck.market.layout import Dataset
+from tapedeck.market.pause import PauseError, always
+from tapedeck.market.vendor import derive
+from tapedeck.market.vendor.actions import Actions
 from tapedeck.market.vendor.bar import Rounded, Row, Tick, faults, two_scales
-from tapedeck.market.vendor.cells import Rows, Spill
+from tapedeck.market.vendor.bookmark import Bookmark
+from tapedeck.market.vendor.cells import Rows
 from tapedeck.market.vendor.problems import Findings, Problem, Problems
 from tapedeck.market.vendor.series import Series
+from tapedeck.market.vendor.spill import Spill
 
 BadRows = Literal["reject", "quarantine"]
 PLACES = 10  # that are told of a reason
@@ -23,24 +28,16 @@ OFF_GRID = "between two bars' starts"  # no reason to leave a row out, but to re
 HELD_ROWS = 2_000_000  # in memory, before they are spilled to a file: some 170 MB
 
 
-@dataclass(frozen=True)
-class Actions:
-    """A symbol's splits and dividends for ex-dates after `after` up to `upto` (None: all that there are)."""
-
-    splits: tuple[Split, ...]
-    dividends: tuple[Dividend, ...]
-    after: date | None = None
-    upto: date | None = None
-    notes: tuple[str, ...] = ()
-
-
 @dataclass
 class Reading:
-    """The collector that the formats write to. `bad_rows`: what a row whose prices cannot be does to the drop."""
+    """The collector that the formats write to. `bad_rows`: what a row whose prices cannot be does to the drop.
+
+    `go_on` says whether there is time left; where there is none reading stops, to go on at `bookmark` another time.
+    """
 
     dataset: Dataset
     bad_rows: BadRows = "reject"
-    held_rows: int = HELD_ROWS
+    held_rows: int = field(default_factory=lambda: HELD_ROWS)
     series: dict[str, Series] = field(default_factory=dict)
     actions: dict[str, Actions] = field(default_factory=dict)
     names: dict[str, tuple[tuple[date, str], ...]] = field(default_factory=dict)
@@ -49,10 +46,12 @@ class Reading:
     findings: Findings = field(default_factory=Findings)  # "price", "conflict": held back; "two-scales": told only
     left_out: Counter[str] = field(default_factory=Counter)  # rows by reason
     places: dict[str, list[str]] = field(default_factory=dict)  # file:line of the first ones left out, and out of order
+    bookmark: Bookmark = field(default_factory=Bookmark)
+    go_on: Callable[[], bool] = always
+    files: dict[str, int] = field(default_factory=dict, repr=False)  # their numbers
+    spill: Spill | None = field(default=None, repr=False)
     _starts: dict[date, range] = field(default_factory=dict, repr=False)
-    _files: dict[str, int] = field(default_factory=dict, repr=False)
     _held: int = 0
-    _spill: Spill | None = field(default=None, repr=False)
 
     @property
     def calendar(self) -> Calendar:
@@ -104,7 +103,7 @@ class Reading:
 
     def file_number(self, file: str) -> int:
         """Return a file's number, by which its rows know it."""
-        return self._files.setdefault(file, len(self._files))
+        return self.files.setdefault(file, len(self.files))
 
     def _series(self, symbol: str) -> Series:
         series = self.series.get(symbol)
@@ -115,7 +114,7 @@ class Reading:
     def _hold(self, rows: int) -> None:
         self._held += rows
         if self._held >= self.held_rows:
-            self._spill_all()
+            self.spill_all()
 
     def moment(self, ts: int) -> tuple[date, int]:
         """Return exchange-local date and minutes after midnight of us UTC."""
@@ -123,17 +122,24 @@ class Reading:
         return day, (ts - self.calendar.to_utc(day, 0)) // MINUTE_US
 
     def close(self) -> None:
-        """Sort and check each symbol's bars as a whole; a drop that says nothing is a problem."""
-        if self._spill:
-            self._spill_all()
+        """Sort and check each symbol's bars as a whole; a drop that says nothing is a problem.
+
+        What was closed stays so. Raises PauseError when there is no more time.
+        """
+        if self.spill:
+            self.spill_all()
         for symbol in sorted(self.series):
-            self._close(symbol)
+            if not self.series[symbol].closed:
+                self._close(symbol)
+                if not self.go_on():
+                    raise PauseError
         if not (self.series or self.actions or self.names or self.universes or self.problems.count):
             self.problems.add("", None, "empty", f"no bar of {self.dataset.name}'s calendar is in it")
 
     def _close(self, symbol: str) -> None:
-        series, files = self.series[symbol], list(self._files)
-        for folded in series.close(self._spill, hold_back=self.bad_rows == "quarantine", bars=self._bars):
+        series, files = self.series[symbol], list(self.files)
+        hold_back = self.bad_rows == "quarantine"
+        for folded in series.close(self.spill, self.calendar, self.dataset.bar, hold_back=hold_back):
             for (file, line), (other, before) in folded.conflicts:
                 message = f"{symbol} has another bar of this time in {files[other]}, line {before}"
                 self._bad(files[file], line, "conflict", message)
@@ -142,6 +148,9 @@ class Reading:
             for (file, line), name in folded.unfit:
                 message = f"{symbol}: {name} does not fit 2**53 at the decimals that others of its month have"
                 self.problems.add(files[file], line, "number", message)
+        closes, series.adjusted = series.adjusted, []
+        if closes and symbol not in self.actions and not self.problems.count:
+            self.actions[symbol] = derive.from_adjusted(symbol, closes)
         if not series.rows:
             del self.series[symbol]
 
@@ -194,14 +203,13 @@ class Reading:
             return ts
         return OFF_GRID if starts.start < ts < starts.stop else "outside of the session"
 
-    def _spill_all(self) -> None:
-        self._spill = self._spill or Spill()
+    def spill_all(self) -> Spill:
+        """Move all rows in memory to the temporary file, and return it."""
+        self.spill = self.spill or Spill()
         for series in self.series.values():
-            series.spill(self._spill)
+            series.spill(self.spill)
         self._held = 0
-
-    def _bars(self, session: date) -> int:
-        return self.calendar.bars_per_session(self.dataset.bar, session)
+        return self.spill
 
     def _grid(self, day: date) -> range:
         try:

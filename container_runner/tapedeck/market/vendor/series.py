@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from tapedeck.market.calendar import day_number
+from tapedeck.market.calendar import Calendar
 from tapedeck.market.encoding import COLUMNS, Month
 from tapedeck.market.vendor.bar import AdjustedClose, Row
-from tapedeck.market.vendor.cells import Cell, Folded, Rows, Spill, fold
+from tapedeck.market.vendor.cells import Cell, Folded, Rows, fold
+from tapedeck.market.vendor.spill import Spill
 
+GAPS = 10  # that are told of a symbol
 _HEAD = struct.Struct("<qq")
 
 
@@ -48,24 +50,40 @@ class Months(Mapping[str, Month]):
         body = b"".join(month.columns[column].tobytes() for column in COLUMNS)
         self._held[name] = spill, spill.write(_HEAD.pack(month.price_scale, month.volume_scale) + body)
 
+    def spill(self, spill: Spill) -> None:
+        """Move the months in memory to the spill."""
+        for name, held in self._held.items():
+            if isinstance(held, Month):
+                self.put(name, held, spill)
+
+    def places(self) -> dict[str, int]:
+        """Return where in the spill each month stands, once all are there."""
+        return {name: held[1] for name, held in self._held.items() if not isinstance(held, Month)}
+
+    def at(self, places: Mapping[str, int], spill: Spill) -> None:
+        """Take months as they stand in the spill."""
+        self._held |= {name: (spill, at) for name, at in places.items()}
+
 
 @dataclass
 class Series:
-    """A symbol's bars of a drop. What is counted of them stands once `close` was called, but for `unsorted`."""
+    """A symbol's bars of a drop. What is counted of them stands once `close` is through, but for `unsorted`."""
 
     symbol: str
     rows: int = 0
     duplicates: int = 0
     unsorted: int = 0
-    sessions: array[int] = field(default_factory=lambda: array("i"))  # with a bar, day numbers ascending
     first: date = date.max
     last: date = date.min
+    missing_sessions: int = 0  # between first and last without any bar
+    gaps: list[tuple[date, date]] = field(default_factory=list)  # the first runs of those sessions: first, last
+    missing_bars: int = 0  # that the calendar has in the sessions with any
     months: Months = field(default_factory=Months)
-    grid: int = 0  # bars that the calendar has in those sessions
-    _adjusted: list[AdjustedClose] = field(default_factory=list)
+    closed: bool = False
+    adjusted: list[AdjustedClose] = field(default_factory=list)  # raw and adjusted close of the rows that have both
+    spilled: dict[str, array[int]] = field(default_factory=dict)  # where a month's blocks stand
+    previous: int = 0  # time of the row before
     _cells: dict[str, Cell] = field(default_factory=dict)
-    _spilled: dict[str, array[int]] = field(default_factory=dict)  # where a month's blocks stand
-    _previous: int = 0
 
     def __len__(self) -> int:
         return self.rows
@@ -76,9 +94,9 @@ class Series:
         if cell is None:
             cell = self._cells[name] = Cell()
         cell.add(row, file)
-        late = row.ts < self._previous
+        late = row.ts < self.previous
         self.unsorted += late
-        self._previous = row.ts
+        self.previous = row.ts
         return late
 
     def extend(self, month: str, rows: Rows, late: list[int]) -> list[int]:
@@ -88,42 +106,56 @@ class Series:
             cell = self._cells[month] = Cell()
         cell.take(rows)
         first, last = rows.ends
-        found = [rows.line, *late] if first < self._previous else late
+        found = [rows.line, *late] if first < self.previous else late
         self.unsorted += len(found)
-        self._previous = last
+        self.previous = last
         return found
 
     def spill(self, file: Spill) -> None:
-        """Move the rows in memory to a file."""
+        """Move what is in memory to a file."""
         for name, cell in self._cells.items():
-            self._spilled.setdefault(name, array("q")).append(file.write(cell.to_bytes()))
+            self.spilled.setdefault(name, array("q")).append(file.write(cell.to_bytes()))
         self._cells = {}
+        self.months.spill(file)
 
-    def close(self, spill: Spill | None, *, hold_back: bool, bars: Callable[[date], int]) -> Iterator[Folded]:
-        """Fold the rows into months, in order; yield each month's account. `bars`: the calendar's in a session."""
-        for name in sorted({*self._cells, *self._spilled}):
+    def close(self, spill: Spill | None, calendar: Calendar, bar: str, *, hold_back: bool) -> Iterator[Folded]:
+        """Fold the rows into months, in order; yield each month's account."""
+        sessions: list[date] = []
+        for name in sorted({*self._cells, *self.spilled}):
             cell = Cell()
-            for at in self._spilled.pop(name, ()):
+            for at in self.spilled.pop(name, ()):
                 assert spill
                 cell.extend(spill.read(at))
             if name in self._cells:
                 cell.extend(self._cells.pop(name).to_bytes())
             folded = fold(cell, hold_back=hold_back)
-            self._count(folded, bars)
+            sessions += folded.sessions
+            self.rows += len(folded.month)
+            self.duplicates += len(folded.repeated)
+            self.adjusted += [AdjustedClose(*one) for one in folded.adjusted]
             if folded.month.columns["ts"]:
                 self.months.put(name, folded.month, spill)
             yield folded
+        self._count(sessions, calendar, bar)
+        self.closed = True
 
-    def adjusted_closes(self) -> list[AdjustedClose]:
-        """Return raw and adjusted close of the rows that have both, once closed."""
-        return self._adjusted
+    def _count(self, sessions: list[date], calendar: Calendar, bar: str) -> None:
+        if not sessions:
+            return
+        self.first, self.last = sessions[0], sessions[-1]
+        between = calendar.sessions(self.first, self.last)
+        self.missing_sessions = len(between) - len(sessions)
+        self.gaps = _gaps(between, set(sessions))[:GAPS]
+        self.missing_bars = sum(calendar.bars_per_session(bar, one) for one in sessions) - self.rows
 
-    def _count(self, folded: Folded, bars: Callable[[date], int]) -> None:
-        self.rows += len(folded.month)
-        self.duplicates += len(folded.repeated)
-        self._adjusted += [AdjustedClose(*one) for one in folded.adjusted]
-        if folded.sessions:
-            self.sessions.extend(map(day_number, folded.sessions))
-            self.grid += sum(map(bars, folded.sessions))
-            self.first = min(self.first, folded.sessions[0])
-            self.last = max(self.last, folded.sessions[-1])
+
+def _gaps(sessions: list[date], there: set[date]) -> list[tuple[date, date]]:
+    gaps, open_ = list[tuple[date, date]](), False
+    for session in sessions:
+        missing = session not in there
+        if missing and open_:
+            gaps[-1] = gaps[-1][0], session
+        elif missing:
+            gaps.append((session, session))
+        open_ = missing
+    return gaps

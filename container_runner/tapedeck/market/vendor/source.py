@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 HEAD = 4096  # bytes that tell a file's format
+_SKIPPED = 1 << 20  # bytes at once
 
 
 class TooLargeError(Exception):
@@ -27,20 +28,23 @@ class UnpackError(Exception):
 
 
 class Room:
-    """How many bytes may still be read, unpacked, all members of a drop together, and until when (monotonic, s)."""
+    """How many bytes may be read, unpacked, all members of a drop together, and until when (monotonic, s).
+
+    `taken`: how many were.
+    """
 
     def __init__(self, limit: int, until: float | None = None) -> None:
         self.limit = limit
+        self.taken = 0
         self._until = until
-        self._taken = 0
 
     def take(self, count: int) -> None:
         """Count bytes. Raises TooLargeError past the limit, TooLongError past the time."""
-        self._taken += count
-        if self._taken > self.limit:
+        self.taken += count
+        if self.taken > self.limit:
             raise TooLargeError(f"unpacks to more than {self.limit:,} bytes: drop it in parts")
         if self._until is not None and monotonic() > self._until:
-            told = f"the time was up after {self._taken:,} bytes, unpacked"
+            told = f"the time was up after {self.taken:,} bytes, unpacked"
             raise TooLongError(f"{told}: drop it in parts smaller than that, each with its own header")
 
 
@@ -73,24 +77,53 @@ def zstandard(file: BinaryIO) -> BinaryIO:
 
 
 class _Metered(io.RawIOBase):
+    """What is passed over by seeking is counted too."""
+
     def __init__(self, file: BinaryIO, room: Room) -> None:
         self._file = file
         self._room = room
+        self._at = 0
 
     def readable(self) -> bool:
         return True
 
+    def seekable(self) -> bool:
+        return self._file.seekable()
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        if whence != io.SEEK_SET:
+            raise io.UnsupportedOperation("from the begin only")
+        self._file.seek(offset)
+        self._pass(offset - self._at)
+        return self._at
+
     def readinto(self, buffer: Buffer, /) -> int:
         view = memoryview(buffer)
         body = self._file.read(len(view))
-        self._room.take(len(body))
+        self._pass(len(body))
         view[: len(body)] = body
         return len(body)
+
+    def _pass(self, count: int) -> None:
+        self._at += count
+        self._room.take(count)
 
 
 def metered(file: BinaryIO, room: Room) -> io.BufferedReader:
     """Return the rest of a stream as one that takes what it gives out of `room`."""
     return io.BufferedReader(_Metered(file, room), 1 << 16)
+
+
+def skip(file: io.BufferedReader, count: int) -> None:
+    """Pass over the stream's next bytes: without reading them, where they lie as they are."""
+    if file.seekable():
+        file.seek(file.tell() + count)
+        return
+    while count and (body := file.read(min(count, _SKIPPED))):
+        count -= len(body)
 
 
 def head(file: io.BufferedReader) -> bytes:

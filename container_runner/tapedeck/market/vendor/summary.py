@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date
 from typing import TypedDict
 
 from tapedeck.market.actions import Dividend, Split
-from tapedeck.market.calendar import day_number
 from tapedeck.market.vendor.reading import Reading
-
-GAPS = 10
 
 
 class SymbolReport(TypedDict):
@@ -41,32 +36,19 @@ def rows(reading: Reading) -> int:
 
 def _symbol(reading: Reading, symbol: str) -> SymbolReport:
     series, actions = reading.series.get(symbol), reading.actions.get(symbol)
-    between = reading.calendar.sessions(series.first, series.last) if series else []
     return SymbolReport(
         rows=series.rows if series else 0,
         first=series.first.isoformat() if series else None,
         last=series.last.isoformat() if series else None,
-        missing_sessions=len(between) - len(series.sessions) if series else 0,
-        gaps=_gaps(between, series.sessions)[:GAPS] if series else [],
-        missing_bars=series.grid - series.rows if series else 0,
+        missing_sessions=series.missing_sessions if series else 0,
+        gaps=[(first.isoformat(), last.isoformat()) for first, last in series.gaps] if series else [],
+        missing_bars=series.missing_bars if series else 0,
         duplicates=series.duplicates if series else 0,
         unsorted=series.unsorted if series else 0,
         splits=[_split(one) for one in actions.splits] if actions else [],
         dividends=[_dividend(one) for one in actions.dividends] if actions else [],
         notes=list(actions.notes) if actions else [],
     )
-
-
-def _gaps(sessions: list[date], there: Iterable[int]) -> list[tuple[str, str]]:
-    held, gaps, open_ = set(there), list[tuple[str, str]](), False
-    for session in sessions:
-        missing, day = day_number(session) not in held, session.isoformat()
-        if missing and open_:
-            gaps[-1] = gaps[-1][0], day
-        elif missing:
-            gaps.append((day, day))
-        open_ = missing
-    return gaps
 
 
 def _split(split: Split) -> dict[str, str | float]:

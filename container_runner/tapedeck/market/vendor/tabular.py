@@ -4,46 +4,56 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, cast
+from itertools import chain
 
 from tapedeck.market import encoding, layout
 from tapedeck.market.errors import DatasetNameError, EncodingError
 from tapedeck.market.vendor import batch
 from tapedeck.market.vendor.bar import Rounded, Tick
+from tapedeck.market.vendor.bookmark import Line
 from tapedeck.market.vendor.form import Fields, Layout, bare, decimal
 from tapedeck.market.vendor.reading import Reading
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
+from tapedeck.market.vendor.source import skip
 
 BLOCK = 4 * 2**20  # bytes of lines
-_LINE = 2**20  # bytes or characters of one
+_LINE = 2**20  # bytes of one
+_TOO_LONG = f"a line has more than {_LINE:,} bytes"
 _MARK = b"\xef\xbb\xbf"  # that some begin UTF-8 with
 
 
 def read(
-    reading: Reading, file: str, symbol: str, raw: io.BufferedReader, choose: Callable[[list[str]], Layout]
-) -> None:
-    """Read a CSV into `reading`; `symbol` is taken where the file has no such column. Faults become its problems."""
-    if raw.peek(len(_MARK)).startswith(_MARK):
-        raw.read(len(_MARK))
-    lines = _Lines(raw)
+    reading: Reading,
+    file: str,
+    symbol: str,
+    raw: io.BufferedReader,
+    choose: Callable[[list[str]], Layout],
+    *,
+    begin: Line | None = None,
+) -> Line | None:
+    """Read a CSV into `reading`; `symbol` is taken where the file has no such column. Faults become its problems.
+
+    Return None, or the row to `begin` with another time where the reading has no more time.
+    """
+    mark = raw.read(len(_MARK)) if raw.peek(len(_MARK)).startswith(_MARK) else b""
+    lines = _Lines(raw, len(mark))
     try:
         header = lines.header()
         table = _table(reading, file, symbol, header, choose(header))
-        if table:
-            lines.give(table)
+        if table and begin:
+            lines.go_to(begin, table)
+        return lines.give(table) if table else None
     except (csv.Error, UnicodeDecodeError) as error:
         reading.problems.add(file, lines.line, "text", f"does not read as CSV in UTF-8: {error}")
+    return None
 
 
 class _Lines:
-    """A CSV's lines; `line` is the number of the next, from 1."""
+    """A CSV's lines; `line` is the number of the next, from 1. Of the stream `offset` bytes were read."""
 
-    def __init__(self, raw: io.BufferedReader) -> None:
-        self._raw: BinaryIO = raw
+    def __init__(self, raw: io.BufferedReader, offset: int) -> None:
+        self._raw, self._offset = raw, offset
         self._rest: Iterator[list[str]] | None = None  # row by row to the end: there are quotes
         self.line = 1
 
@@ -51,79 +61,84 @@ class _Lines:
         """Return the first row that is not empty."""
         first = self._whole(b"")
         while first and not first.strip(b"\r\n"):
-            self.line += 1
+            self._pass(first)
             first = self._whole(b"")
         if _plain(first):
-            self.line += 1
+            self._pass(first)
             return next(csv.reader([first.decode()]), [])
-        self._rest = self._rows(_After(first, self._raw))
+        self._rest = self._rows(chain([first], self._others()))
         return next(self._rest, [])
 
-    def give(self, table: _Table) -> None:
-        """Hand all other rows to a table."""
+    def go_to(self, begin: Line, table: _Table) -> None:
+        """Pass over what was read before."""
+        if begin.price is not None:
+            table.form.price(begin.price)
+        skip(self._raw, begin.offset - self._offset)
+        self._offset, self.line = begin.offset, begin.number
+        self._rest = self._rows(self._others()) if begin.by_row else None
+
+    def give(self, table: _Table) -> Line | None:
+        """Hand all other rows to a table, as long as there is time; return where it stopped."""
         while self._rest is None and (block := self._whole(self._raw.read(BLOCK))):
             if not _plain(block):
-                self._rest = self._rows(_After(block, self._raw))
-            elif not (block.isascii() and table.take(block, self.line)):
+                self._rest = self._rows(chain(io.BytesIO(block), self._others()))
+            elif block.isascii() and table.take(block, self.line):
+                self._pass(block)
+            else:
                 for row in self._rows(io.BytesIO(block)):
                     table.row(self.line - 1, row)
-            else:
-                self.line += block.count(b"\n")
+            if not table.reading.go_on():
+                return self._here(table)
         for row in self._rest or ():
             table.row(self.line - 1, row)
+            if not table.reading.go_on():
+                return self._here(table)
+        return None
+
+    def _here(self, table: _Table) -> Line:
+        return Line(self._offset, self.line, self._rest is not None, table.form.seen())
+
+    def _pass(self, lines: bytes) -> None:
+        self.line += lines.count(b"\n")
+        self._offset += len(lines)
 
     def _whole(self, begin: bytes) -> bytes:
         """Return bytes up to the end of the line that they stop in."""
-        if begin.endswith(b"\n"):
-            return begin
-        end = self._raw.readline(_LINE)
-        if len(end) == _LINE and not end.endswith(b"\n"):
-            raise csv.Error(f"a line has more than {_LINE:,} bytes")
-        return begin + end
+        return begin if begin.endswith(b"\n") else begin + next(self._others(), b"")
 
-    def _rows(self, raw: io.BytesIO | _After) -> Iterator[list[str]]:
+    def _others(self) -> Iterator[bytes]:
+        """Yield the stream's lines."""
+        while line := self._raw.readline(_LINE):
+            if len(line) == _LINE and not line.endswith(b"\n"):
+                raise csv.Error(_TOO_LONG)
+            yield line
+
+    def _rows(self, lines: Iterable[bytes]) -> Iterator[list[str]]:
         """Yield the rows that are not empty; `line` is the one after each."""
         before = self.line - 1
-        with io.TextIOWrapper(cast(BinaryIO, raw), "utf-8", newline="") as text:
-            rows = csv.reader(_short(text), strict=True)
-            while True:
-                self.line = before + rows.line_num + 1
-                try:
-                    row = next(rows)
-                except StopIteration:
-                    return
-                self.line = before + rows.line_num + 1
-                if row:
-                    yield row
+        rows = csv.reader(self._texts(lines), strict=True)
+        while True:
+            self.line = before + rows.line_num + 1
+            try:
+                row = next(rows)
+            except StopIteration:
+                return
+            self.line = before + rows.line_num + 1
+            if row:
+                yield row
+
+    def _texts(self, lines: Iterable[bytes]) -> Iterator[str]:
+        for line in lines:
+            for text in io.StringIO(line.decode(), newline=""):  # a carriage return alone ends a line too
+                if len(text) >= _LINE and not text.endswith(("\n", "\r")):
+                    raise csv.Error(_TOO_LONG)
+                self._offset += len(text.encode())
+                yield text
 
 
 def _plain(body: bytes) -> bool:
     """Say whether a row is a line: there are no quotes, and no carriage return but at a line's end."""
     return b'"' not in body and (b"\r" not in body or body.count(b"\r") == body.count(b"\r\n"))
-
-
-def _short(text: io.TextIOWrapper) -> Iterator[str]:
-    while line := text.readline(_LINE):
-        if len(line) == _LINE and not line.endswith(("\n", "\r")):
-            raise csv.Error(f"a line has more than {_LINE:,} characters")
-        yield line
-
-
-class _After(io.RawIOBase):
-    """Bytes that were read already, and then the rest of a stream."""
-
-    def __init__(self, begin: bytes, rest: BinaryIO) -> None:
-        self._begin, self._rest = memoryview(begin), rest
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Buffer, /) -> int:
-        view = memoryview(buffer)
-        given = self._begin[: len(view)] or self._rest.read(len(view))
-        self._begin = self._begin[len(given) :]
-        view[: len(given)] = given
-        return len(given)
 
 
 @dataclass(frozen=True)
