@@ -63,26 +63,12 @@ class JobsCluster:
 
         `remembered` is a file that outlives the stack: which sandbox engine withstood the attack on this machine.
         """
-        folders = {path: self.folder(path) for path in host_paths(cluster.manifests)}
-        for folder in (self._state, *folders.values()):
-            folder.mkdir(parents=True, exist_ok=True)
-        configuration = {
-            "listen": [HOST, self._port],
-            "state": str(self._state),
-            "certificate": str(self._certificate),
-            "key": str(self._key),
-            "issuer": self.endpoint,
-            "region": cluster.region,
-            "cluster_name": cluster.name,
-            "sts_endpoint": endpoints.aws,
-            "images": images,
-            "access": cluster.access,
-            "manifests": cluster.manifests,
-            "env": {"sidecar": endpoints.sidecar()},
-            "host_paths": {path: str(folder) for path, folder in folders.items()},
+        configuration = self._configuration(cluster, images, endpoints) | {
             "max_pods": max_pods,
             "allow_weak_sandbox": allow_weak_sandbox,
         }
+        for folder in (self._state, *map(Path, configuration["host_paths"].values())):
+            folder.mkdir(parents=True, exist_ok=True)
         if remembered.exists():
             shutil.copy(remembered, self._state / _ENGINE)
         path = self._state / "config.json"
@@ -95,6 +81,25 @@ class JobsCluster:
         if (self._state / _ENGINE).exists():
             remembered.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(self._state / _ENGINE, remembered)
+
+    def _configuration(
+        self, cluster: KubernetesCluster, images: Mapping[str, Mapping[str, str]], endpoints: Endpoints
+    ) -> dict[str, Any]:
+        return {
+            "listen": [HOST, self._port],
+            "state": str(self._state),
+            "certificate": str(self._certificate),
+            "key": str(self._key),
+            "issuer": self.endpoint,
+            "region": cluster.region,
+            "cluster_name": cluster.name,
+            "sts_endpoint": endpoints.aws,
+            "images": images,
+            "access": cluster.access,
+            "manifests": cluster.manifests,
+            "env": {"sidecar": endpoints.sidecar()},
+            "host_paths": {path: str(self.folder(path)) for path in host_paths(cluster.manifests)},
+        }
 
     def stop(self) -> None:
         """End the process, and with it every pod."""

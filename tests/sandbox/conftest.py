@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from tests.unit.eks import ROLE, Sts, eks_token
+from tests.unit.eks import ROLE, Sts, answering, eks_token
 from tests.unit.job_manifests import MANIFESTS, NAMESPACE, SETTINGS, manifest
 
 ROOT = Path(__file__).parents[2]
@@ -209,13 +208,8 @@ class Cluster:
 
 @pytest.fixture(scope="session")
 def sts() -> Iterator[Sts]:
-    server = Sts()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with answering() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,19 +13,14 @@ from infra.local.cluster.answers import ApiError
 from infra.local.cluster.authentication import Authenticator, User, presigned_query
 from infra.local.cluster.rbac import Ask, allowed
 from infra.local.cluster.tokens import Issuer
-from tests.unit.eks import ROLE, SESSION, Sts, eks_token
+from tests.unit.eks import ROLE, SESSION, Sts, answering, eks_token
 from tests.unit.job_manifests import MANIFESTS, NAMESPACE
 
 
 @pytest.fixture
 def sts() -> Iterator[Sts]:
-    server = Sts()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with answering() as server:
+        yield server
 
 
 def authenticator(sts: Sts, cluster: str = "demo", role: str = ROLE) -> Authenticator:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from tapedeck.laptop.asked import Asked
 from tapedeck.laptop.keepers import Keeper
 from tapedeck.market.block import Block
 
+Days = NDArray[np.int32]
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -28,7 +30,7 @@ class Finished:
     name: str
     symbols: tuple[str, ...]
     snapshot: str
-    sessions: NDArray[np.int32]
+    sessions: Days
     equity: Array
     fills: engine.Fills
     closing: engine.Closing
@@ -60,9 +62,16 @@ def replay(books: Keeper, chunks: Iterable[tuple[Block, Bars]], of: Of) -> Finis
             digest.update(part)
         steps.append(step)
         sessions.append(block.session)
+    decisions = digest.hexdigest() if of.snapshot else None
+    return _finished(of, books, steps, np.concatenate(sessions), decisions)
+
+
+def _finished(
+    of: Of, books: Keeper, steps: Sequence[engine.StepResult], session: Days, decisions: str | None
+) -> Finished:
+    """Return what all steps of a run come to; `decisions` is their digest, where the run has one."""
     fills = engine.concat([step.fills for step in steps])
     equity, net, gross = (np.concatenate([getattr(step, of) for step in steps]) for of in ("equity", "net", "gross"))
-    session = np.concatenate(sessions)
     closing, calls = books.finish(), [call for step in steps for call in step.calls]
     days, daily = metrics.daily_equity(session, equity)
     summary = metrics.summarise(
@@ -90,7 +99,7 @@ def replay(books: Keeper, chunks: Iterable[tuple[Block, Bars]], of: Of) -> Finis
         metrics=summary,
         engine=of.wish.engine,
         margin_calls=margin.records(calls, of.symbols, sleeves=of.wish.engine.accounts == "sleeves"),
-        result_digest=_digest(digest.hexdigest(), fills, equity) if of.snapshot else "",
+        result_digest=_digest(decisions, fills, equity) if decisions else "",
         compile_seconds=books.compile_seconds,
     )
 

@@ -47,22 +47,18 @@ def summarise(
     `borrow_fee`: paid; `interest`: received, negative if paid; both in currency. `margin_calls`: how many.
     Raises `ValueError` for an equity that is NaN or infinite.
     """
-    if not np.isfinite(equity).all():
-        first = int(np.flatnonzero(~np.isfinite(equity))[0])
-        raise ValueError(f"the equity of {_date(int(sessions[first]))} is {equity[first]}")
+    _refuse_infinite(sessions, equity)
     periods = calendar.get(calendar_name).periods_per_year
     points = np.concatenate([[start_cash], equity])
     days = int(sessions[-1] - sessions[0]) if len(sessions) else 0
     daily = returns.Daily(points, days, periods, returns.daily_rate(risk_free, periods))
     fall = drawdown.deepest(points)
-    measures = _of_equity(daily, fall) | _of_fills(fills, equity, periods)
+    measures = _of_equity(daily, fall) | _of_fills(fills, equity, periods, borrow_fee)
     measures["max_drawdown_days"] = partial(_duration, fall, sessions)
     measures["bar_max_drawdown"] = partial(_bar_drawdown, bar_equity, start_cash)
     measures["exposure_gross"] = partial(trading.exposure, gross, equity)
     measures["exposure_net"] = partial(trading.exposure, net, equity)
-    measures["borrow_fee"], measures["interest"] = lambda: borrow_fee, lambda: interest
-    measures["margin_calls"] = lambda: margin_calls
-    measures["costs"] = lambda: float(fills.commission.sum()) + float(fills.slippage.sum()) + borrow_fee
+    measures["interest"], measures["margin_calls"] = lambda: interest, lambda: margin_calls
     texts = conventions.texts(periods, risk_free)
     told = {name: tell(measures[name]) if len(equity) else (None, "no_sessions") for name in texts}
     return {
@@ -76,6 +72,12 @@ def summarise(
         "max_drawdown_dates": _dates(fall, sessions),
         "monthly_returns": monthly_returns(sessions, equity, start_cash),
     }
+
+
+def _refuse_infinite(sessions: Days, equity: Array) -> None:
+    if not np.isfinite(equity).all():
+        first = int(np.flatnonzero(~np.isfinite(equity))[0])
+        raise ValueError(f"the equity of {_date(int(sessions[first]))} is {equity[first]}")
 
 
 def monthly_returns(sessions: Days, equity: Array, start_cash: float) -> list[dict[str, float | int | None]]:
@@ -110,7 +112,7 @@ def _of_equity(daily: returns.Daily, fall: drawdown.Drawdown) -> dict[str, Calla
     }
 
 
-def _of_fills(fills: Fills, equity: Array, periods: int) -> dict[str, Callable[[], float]]:
+def _of_fills(fills: Fills, equity: Array, periods: int, borrow_fee: float) -> dict[str, Callable[[], float]]:
     profits = trading.closed(fills)
     commission, slippage = float(fills.commission.sum()), float(fills.slippage.sum())
     return {
@@ -122,6 +124,8 @@ def _of_fills(fills: Fills, equity: Array, periods: int) -> dict[str, Callable[[
         "turnover": partial(trading.turnover, fills, equity, periods),
         "commission": lambda: commission,
         "slippage": lambda: slippage,
+        "borrow_fee": lambda: borrow_fee,
+        "costs": lambda: commission + slippage + borrow_fee,
     }
 
 
