@@ -74,6 +74,7 @@ class Run(TypedDict):
     fields: list[str]  # a subset of FIELDS, in FIELDS' order
     dataset: str
     snapshot: str
+    adjust: str  # what `bars` are adjusted for: "split", "total", "raw"
     start: str  # session dates, ISO, both inclusive
     end: str
     seed: int

@@ -123,7 +123,8 @@ class Host:
         self._exchange.hello(history)
         self.asked = main
         port = SandboxPort(self._exchange, asked["symbols"])
-        run = Run(port, asked["symbols"], asked["params"], asked["dataset"], asked["snapshot"])
+        of = asked["dataset"], asked["snapshot"]
+        run = Run(port, asked["symbols"], asked["params"], *of, adjust=asked["adjust"])
         try:
             with within.running(run):
                 main(run)

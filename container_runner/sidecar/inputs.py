@@ -49,6 +49,7 @@ def lay_out(exchange: Exchange, manifest: run_objects.RunManifest, code: bytes) 
         "fields": manifest["fields"],
         "dataset": manifest["dataset"],
         "snapshot": manifest["snapshot"],
+        "adjust": manifest["adjust"],
         "start": manifest["start"],
         "end": manifest["end"],
         "seed": manifest["seed"],

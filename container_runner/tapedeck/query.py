@@ -87,7 +87,7 @@ def bars(
     """
     first, last = _day(start), _day(end)
     if data is None and (run := within.current()):
-        within.check(run, dataset, snapshot, as_of)
+        within.check(run, dataset, snapshot, as_of, adjust)
         return _of_run(run, within.pick(run, symbols, first, last, fields), freq, adjust)
     store = open_store(data)
     snap, wanted = find(store, dataset, snapshot, as_of, symbols)

@@ -35,10 +35,13 @@ class Run:
         params: Mapping[str, int | float | str | bool],
         dataset: str = "",
         snapshot: str = "",
+        *,
+        adjust: str = "split",
     ) -> None:
         self._port = port
         self.dataset = dataset
         self.snapshot = snapshot  # its id
+        self.adjust = adjust  # what the prices of `bars()` are adjusted for
         self._bars: Bars | None = None
         self._database: Any = None  # duckdb's connection
         self.submitted = False

@@ -15,8 +15,8 @@ import numpy as np
 
 from tapedeck.bars import Bars
 from tapedeck.market import calendar as calendars
-from tapedeck.market import reference
-from tapedeck.market.errors import MarketError
+from tapedeck.market import layout, reference
+from tapedeck.market.errors import CalendarError, MarketError
 from tapedeck.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def pick(run: Run, symbols: str | Sequence[str], first: date, last: date, fields
     edges = [calendars.day_number(first), calendars.day_number(last) + 1]
     low, high = np.searchsorted(whole.session, edges).tolist()
     begin, end = (calendars.from_day_number(int(whole.session[at])) for at in (0, -1))
-    if first < begin or last > end or low >= high:
+    asked = _sessions(run.dataset, first, last)
+    if low >= high or asked[0] < begin or asked[-1] > end:
         raise MarketError(f"this run's data goes from {begin} to {end}; asked for: {first} to {last}")
     rows, cut = slice(low, high), whole.only(fields)
     return Bars(
@@ -59,12 +60,21 @@ def pick(run: Run, symbols: str | Sequence[str], first: date, last: date, fields
     )
 
 
-def check(run: Run, dataset: str, snapshot: str, as_of: datetime | str | None) -> None:
-    """Raise MarketError when another dataset or snapshot is asked for than the run's."""
+def _sessions(dataset: str, first: date, last: date) -> list[date]:
+    try:
+        return calendars.get(layout.parse_dataset(dataset).calendar).sessions(first, last)
+    except CalendarError:  # past what is known
+        return [first, last]
+
+
+def check(run: Run, dataset: str, snapshot: str, as_of: datetime | str | None, adjust: str) -> None:
+    """Raise MarketError when another dataset, snapshot or adjustment is asked for than the run's; it has raw prices."""
     if dataset != run.dataset:
         raise MarketError(f"this run is on {run.dataset}: {dataset} cannot be read within it")
     if as_of is not None or not (snapshot == reference.LATEST or run.snapshot.startswith(snapshot)):
         raise MarketError(f"this run has pinned the snapshot {run.snapshot[:12]}: no other can be read within it")
+    if adjust not in (run.adjust, "raw"):
+        raise MarketError(f'this run\'s prices are adjusted by adjust="{run.adjust}": ask for that, or for "raw" ones')
 
 
 def _listed(run: Run, symbols: str | Sequence[str]) -> Sequence[str]:

@@ -40,6 +40,7 @@ class _Host:
             "fields": ["close"],
             "dataset": "equities-1d",
             "snapshot": "s",
+            "adjust": "split",
             "start": "2004-01-02",
             "end": "2004-12-31",
             "seed": 7,

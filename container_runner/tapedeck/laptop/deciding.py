@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -15,10 +15,10 @@ from tapedeck.submission import Inspection
 Decide = Callable[..., Any]  # of bars to weights; for "on_bar" of bar and book
 
 
-def decider(loaded: Any, found: Inspection, values: dict[str, Any], of: tuple[str, str]) -> tuple[int, Decide]:
+def decider(loaded: Any, found: Inspection, values: dict[str, Any], of: Mapping[str, str]) -> tuple[int, Decide]:
     """Return the lookback in bars, and what decides on bars, of what `tapedeck.source.load` loaded.
 
-    `of`: the dataset and the snapshot of the run.
+    `of`: the run's "dataset", "snapshot" and "adjust".
     """
     instance = strategy.create(loaded, values) if found.class_name else None
     lookback = lookback_of(instance) if instance else 0
@@ -51,10 +51,10 @@ def _vectorised(instance: strategy.Strategy, level: str, bars: Bars) -> Array:
         raise
 
 
-def _free(main: Callable[[Run], object], bars: Bars, values: dict[str, Any], of: tuple[str, str]) -> Array:
+def _free(main: Callable[[Run], object], bars: Bars, values: dict[str, Any], of: Mapping[str, str]) -> Array:
     port = _Port(bars)
     try:
-        with within.running(Run(port, bars.symbols, values, *of)) as run:
+        with within.running(Run(port, bars.symbols, values, **of)) as run:
             main(run)
     except SystemExit as left:  # a script may end by sys.exit() once it has decided
         if left.code not in (0, None):

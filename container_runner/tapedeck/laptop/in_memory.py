@@ -38,7 +38,8 @@ def backtest(
     random.seed(wish.seed)
     np.random.seed(wish.seed)
     loaded = source.load(path, path.name, found.kind, found.class_name)
-    lookback, decide = decider(loaded, found, resolve_parameters(found, params or {}), (wish.dataset, ""))
+    of = {"dataset": wish.dataset, "adjust": wish.adjust}
+    lookback, decide = decider(loaded, found, resolve_parameters(found, params or {}), of)
     books = keeper(found.level, held, wish.engine, lookback, decide)
     chunks = ((held.books(rows), held.bars(rows, found.fields, lookback)) for rows in held.chunks(found.level)())
     name = found.class_name or path.stem

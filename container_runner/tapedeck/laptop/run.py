@@ -59,7 +59,8 @@ class Plan:
         random.seed(self.wish.seed)
         np.random.seed(self.wish.seed)
         loaded = source.load(self.path, self.path.name, self.found.kind, self.found.class_name)
-        return decider(loaded, self.found, self.params, (self.wish.dataset, self.snapshot.id))
+        of = {"dataset": self.wish.dataset, "snapshot": self.snapshot.id, "adjust": self.wish.adjust}
+        return decider(loaded, self.found, self.params, of)
 
     def chunks(self) -> list[slice]:
         """Return the chunks' own rows in the loaded market."""

@@ -100,7 +100,8 @@ class Trials:
     def _in_full(self, params: dict[str, Any], equity: Array) -> int:
         """Keep the books of `tapedeck run`."""
         run = self._run
-        lookback, decide = decider(self._loaded, run.found, params, (run.wish.dataset, run.snapshot or ""))
+        of = {"dataset": run.wish.dataset, "snapshot": run.snapshot or "", "adjust": run.wish.adjust}
+        lookback, decide = decider(self._loaded, run.found, params, of)
         books = keeper(run.found.level, run.market, run.wish.engine, lookback, decide)
         values, fills = [], 0
         for block, bars in zip(self._blocks, self._hand_out(lookback), strict=True):

@@ -49,6 +49,7 @@ def main(run):
         lambda: tapedeck.bars("AAPL", "{START}", "{END}", dataset="equities-1m"),
         lambda: tapedeck.bars("AAPL", "{START}", "{END}", snapshot="0123456789", **asked),
         lambda: tapedeck.bars("AAPL", "{START}", "{END}", as_of="2020-01-01T00:00:00Z", **asked),
+        lambda: tapedeck.bars("AAPL", "{START}", "{END}", adjust="total", **asked),
     ):
         try:
             wrong()
@@ -88,6 +89,6 @@ def test_bars_are_the_same_in_a_pod_on_a_laptop_and_outside(
         outside = [list(read.symbols), sha(read.ts), sha(read.close), sha(read.raw.close), read.snapshot]
         assert said[str(symbols)] == outside, symbols
     assert said["raw"] == sha(tapedeck.bars("*", START, END, adjust="raw", **asked).close)
-    says = ("Did you mean 'AAPL'", "data goes from", "cannot be read", "has pinned", "has pinned")
+    says = ("Did you mean 'AAPL'", "data goes from", "cannot be read", "has pinned", "has pinned", "adjusted by")
     for expected, error in zip(says, said["errors"], strict=True):
         assert expected in error
