@@ -39,7 +39,7 @@ def act(asked: argparse.Namespace) -> int:
         key = "/".join(part for part in ("incoming", asked.dataset, asked.under, path.name) if part)
         try:
             version = vendor_bucket.put(client, asked.bucket, key, path)
-            told = vendor_bucket.answer(client, asked.bucket, key, version, asked.wait)
+            told = vendor_bucket.answer(client, asked.bucket, key, version, asked.wait, hear=_progress)
         except (BotoCoreError, ClientError, ValueError, vendor_bucket.NoAnswerError) as error:
             print(error, file=sys.stderr)
             return 2
@@ -53,6 +53,12 @@ def _client() -> Any:
     from botocore.session import get_session  # noqa: PLC0415 - as above
 
     return get_session().create_client("s3")
+
+
+def _progress(told: dict[str, Any]) -> None:
+    at = told["progress"]
+    read = f"{at['bytes_read']:,} bytes read of {at['bytes_dropped']:,} dropped"
+    print(f"{told['key']}: {at['stage']}, {read}", file=sys.stderr)
 
 
 def _said(path: Path, told: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,19 @@ def put(client: Any, bucket: str, key: str, path: Path) -> str | None:
     return None if version == "null" else version
 
 
-def answer(client: Any, bucket: str, key: str, version: str | None, seconds: float) -> dict[str, Any]:
+def answer(
+    client: Any,
+    bucket: str,
+    key: str,
+    version: str | None,
+    seconds: float,
+    *,
+    hear: Callable[[dict[str, Any]], None] = lambda _: None,
+) -> dict[str, Any]:
     """Return the answer to the version of a drop (`backtest.ingest.report.Report`).
 
-    Raises NoAnswerError when nothing was heard for so many seconds: a large drop says how far it is from time to time.
+    A large drop says from time to time how far it is, which `hear` is told. Raises NoAnswerError when nothing was heard
+    for so many seconds.
     """
     deadline, status, heard = time.monotonic() + seconds, f"status/{key}.json", ""
     while time.monotonic() < deadline:
@@ -42,5 +52,6 @@ def answer(client: Any, bucket: str, key: str, version: str | None, seconds: flo
                     return told
                 if told["at"] != heard:
                     deadline, heard = time.monotonic() + seconds, told["at"]
+                    hear(told)
         time.sleep(POLL_SECONDS)
     raise NoAnswerError(f"no answer at s3://{bucket}/{status} after {seconds:g} s without news; it may yet come")

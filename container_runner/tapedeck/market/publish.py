@@ -79,11 +79,11 @@ def publish(
     begun = begun or Begun()
     entries = dict(base.entries) if base else {}
     todo = [symbol for symbol in changes if not _is_made(symbol, entries, begun)]
-    for symbols in _together(todo, changes):
+    for at, symbols in enumerate(_together(todo, changes)):
+        if at and not begun.go_on():
+            raise PauseError
         old = base.leaves(symbol for symbol in symbols if symbol in entries) if base else {}
         begun.made |= _make(store, dataset, old, {symbol: changes[symbol] for symbol in symbols})
-        if not begun.go_on():
-            raise PauseError
     entries |= {symbol: begun.made[symbol].entry for symbol in changes}
     known = {symbol for symbol, entry in entries.items() if entry.first}
     lists, objects = universe.changed(base.universes if base else {}, universes or {}, known, dataset.name)
