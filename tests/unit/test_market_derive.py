@@ -92,6 +92,15 @@ def test_a_dividend_is_found_to_the_cent(amount: float, at: int, decimals: int) 
     assert splits(actions) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("44.50", (44.5, 0.005)), ("9.9e-05", (9.9e-05, 5e-7)), ("8.8E1", (88, 0.5)), ("-.5e-1", (-0.05, 0.005))],
+)
+def test_a_printed_number_is_as_exact_as_its_last_digit(text: str, expected: tuple[float, float]) -> None:
+    found = Rounded.of(text)
+    assert (found.value, found.half) == pytest.approx(expected, rel=1e-12)
+
+
 def test_a_split_and_a_dividend_of_one_session_are_told_apart() -> None:
     raw = [100.0] * 10 + [49.5] * 10
     actions = derive.from_adjusted("A", closes(raw, [0.99 / 2] * 10 + [1.0] * 10, 9))

@@ -223,6 +223,17 @@ def test_a_bundle_holds_a_tree_and_other_bars_of_it_are_left_out() -> None:
     assert reading.left_out == {"files that hold no bars of this dataset": 2}
 
 
+def test_what_a_mac_adds_to_a_zip_is_left_out() -> None:
+    members = {
+        "prices.csv": HEADER + "A,2020-01-02,1,1,1,1,5\n",
+        "__MACOSX/._prices.csv": b"\0\5\x16\7",
+        ".x.csv": b"\xff",
+    }
+    reading = drop.read(DAILY, "a.zip", zipped(members))
+    assert (reading.problems.shown, len(reading.series["A"])) == ([], 1)
+    assert reading.left_out == {"files that hold no bars of this dataset": 2}
+
+
 def test_of_a_bundle_of_several_markets_the_datasets_own_is_taken() -> None:
     """Equity prices are in 1/10,000 dollars, crypto prices are not: neither may be read as the other."""
     apple = zipped({"20200702_aapl_minute_trade.csv": "34200000,3600000,3600000,3600000,3600000,1\n"})

@@ -22,8 +22,8 @@ class Rounded:
     @classmethod
     def of(cls, text: str, decimals: int = 0) -> Rounded:
         """Return the number of a text that has at least `decimals` decimals, printed or not. Raises EncodingError."""
-        encoding.check_decimal(text)
-        printed = len(text.strip().lower().partition("e")[0].partition(".")[2])
+        _, _, fraction, exponent = encoding.check_decimal(text).groups(default="")
+        printed = len(fraction) - int(exponent or 0)
         return cls(float(text), 0.5 * 10.0 ** -max(printed, decimals))
 
 

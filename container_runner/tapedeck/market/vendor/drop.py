@@ -156,8 +156,7 @@ class _Opener:
                 if self._was_read():
                     continue
                 name = PurePosixPath(member.filename)
-                listed = name.parent.name == "universes"
-                if not (listed or name.suffix.lower() in _MEMBERS) or self._other_bar(name):
+                if not self._is_ours(name):
                     self._reading.left_out["files that hold no bars of this dataset"] += 1
                     continue
                 with archive.open(member) as packed, metered(cast(BinaryIO, packed), self._room) as unpacked:
@@ -190,6 +189,11 @@ class _Opener:
             shutil.copyfileobj(unpacked, whole)
             whole.seek(0)
             self.open(name, shown, cast(BinaryIO, whole), depth)
+
+    def _is_ours(self, name: PurePosixPath) -> bool:
+        """Say whether a zip's member may hold what is wanted; hidden files, a Mac's for one, are the packer's own."""
+        wanted = name.parent.name == "universes" or name.suffix.lower() in _MEMBERS
+        return wanted and not name.name.startswith(".") and not self._other_bar(name)
 
     def _other_bar(self, name: PurePosixPath) -> bool:
         """Say whether LEAN's folders name another bar or market than the dataset's: a tree may be dropped for each."""
