@@ -26,7 +26,7 @@ from sidecar.watch import ProcessEndedError, VanishedError, Watch
 from tapedeck.audit import Record
 from tapedeck.market.calendar import from_day_number
 from tapedeck.market.errors import MarketError, StoreError
-from tapedeck.market.store import ObjectStore
+from tapedeck.market.store import ObjectStore, Parted
 from tapedeck.market.years import Near
 
 END_WITHIN_S = 30.0  # how long the strategy's process may take to leave after its last decision
@@ -41,7 +41,7 @@ class Attempt:
         settings: Settings,
         policy: Policy,
         *,
-        runs: ObjectStore,
+        runs: Parted,
         market: ObjectStore,
         exchange: Exchange,
         state: Path,

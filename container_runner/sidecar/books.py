@@ -13,7 +13,7 @@ import run_objects
 from sidecar.failures import RunError
 from sidecar.keepers import Kept, bar_time, keeper
 from tapedeck import engine
-from tapedeck.engine import fills
+from tapedeck.engine import fills, margin
 from tapedeck.engine.margin import MarginCall
 from tapedeck.engine.settings import LimitError, PriceError, SizeError
 from tapedeck.market.actions import Dividend, Split
@@ -47,7 +47,8 @@ class Books:
         kept = Kept(manifest["symbols"], self.settings, splits, dividends)
         self._keeper = keeper(manifest["level"], kept)
         self._decisions = hashlib.sha256()
-        self._fills: list[engine.Fills] = []
+        self._records = np.empty(fills.MOST, fills.RECORD)  # pages that nothing is written to take no memory
+        self._filled = 0
         self._calls: list[MarginCall] = []
         self._session: list[NDArray[np.int32]] = []
         self._values: list[tuple[NDArray[np.float64], ...]] = []
@@ -56,11 +57,12 @@ class Books:
         """Take what was decided on a chunk's own rows, as `contract` has it for the run's level.
 
         Raises `RunError`: CODE for what cannot be decided, with bar and symbol, DATA for a price that nothing trades
-        at, LIMIT for too many fills, TAMPERED for orders that cannot be.
+        at, LIMIT for too many fills or trades by margin call, TAMPERED for orders that cannot be.
         """
         try:
             decisions, done = self._keeper.book(own, sealed)
-            fills.check_count(len(done.fills) + sum(map(len, self._fills)))
+            fills.check_count(self._filled + len(done.fills))
+            margin.check_count(sum(len(call.traded) for call in (*self._calls, *done.calls)))
         except (PriceError, SizeError, LimitError) as error:
             raise RunError(error.failure_kind, str(error)) from error
         for part in decisions:
@@ -69,7 +71,8 @@ class Books:
         if len(beyond):
             value, bar = done.equity[beyond[0]], bar_time(own, int(beyond[0]))
             raise RunError("CODE", f"the equity at bar {bar} is {value}: what was decided is too large")
-        self._fills.append(done.fills)
+        self._records[self._filled : self._filled + len(done.fills)] = done.fills.records
+        self._filled += len(done.fills)
         self._calls += done.calls
         self._session.append(own.session)
         self._values.append((done.equity, done.net, done.gross))
@@ -77,14 +80,14 @@ class Books:
     def close(self) -> Closed:
         """End the run."""
         closing = self._keeper.finish()
-        whole = engine.concat(self._fills)
+        records = self._records[: self._filled]
         equity, net, gross = (np.concatenate(parts) for parts in zip(*self._values, strict=True))
         decisions = self._decisions.hexdigest()
         digest = hashlib.sha256(decisions.encode())
-        digest.update(whole.to_bytes())
+        digest.update(records.data)  # the bytes of `Fills.to_bytes`, without a copy
         digest.update(equity.astype("<f8").tobytes())
         return Closed(
-            fills=whole,
+            fills=engine.Fills(records),
             session=np.concatenate(self._session),
             equity=equity,
             net=net,

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -20,7 +21,7 @@ from sidecar.settings import Settings
 from tapedeck import metrics
 from tapedeck.engine import margin
 from tapedeck.market.calendar import from_day_number
-from tapedeck.market.store import ObjectStore
+from tapedeck.market.store import ObjectStore, Parted
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Facts:
     causality: run_objects.Causality
 
 
-def upload(store: ObjectStore, facts: Facts, books: Books, feed: Feed, warnings: list[str]) -> run_objects.ResultRef:
+def upload(store: Parted, facts: Facts, books: Books, feed: Feed, warnings: list[str]) -> run_objects.ResultRef:
     """Close the books, upload every artifact and then the result; return what COMPLETED pins."""
     closed = books.close()
     manifest, settings = facts.manifest, facts.settings
@@ -58,12 +59,12 @@ def upload(store: ObjectStore, facts: Facts, books: Books, feed: Feed, warnings:
     sleeves = books.settings.accounts == "sleeves"
     bodies = {
         "equity.csv": equity_csv(sessions, equity, books.settings.cash),
-        "trades.csv": closed.fills.to_csv(manifest["symbols"]).encode(),
         "metrics.json": canonical(summary),
         "actions.json": canonical(actions(manifest, feed)),
         "margin_calls.json": canonical(margin.records(closed.calls, manifest["symbols"], sleeves=sleeves)),
     }
     artifacts = {name: _put_artifact(store, settings, name, body) for name, body in bodies.items()}
+    artifacts["trades.csv"] = _put_trades(store, settings, closed.fills.csv_parts(manifest["symbols"]))
     result = _result(facts, closed, summary, artifacts, warnings)
     key, body = run_objects.result(settings.job, settings.attempt), canonical(result)
     version = store.put(key, body)
@@ -102,6 +103,21 @@ def _put_artifact(store: ObjectStore, settings: Settings, name: str, body: bytes
     key = run_objects.artifact(settings.job, settings.attempt, name)
     store.put(key, body)
     return {"key": key, "sha256": hashlib.sha256(body).hexdigest(), "bytes": len(body)}
+
+
+def _put_trades(store: Parted, settings: Settings, parts: Iterable[str]) -> run_objects.ArtifactRef:
+    key, digest, size = run_objects.artifact(settings.job, settings.attempt, "trades.csv"), hashlib.sha256(), 0
+
+    def passing() -> Iterator[bytes]:
+        nonlocal size
+        for text in parts:
+            body = text.encode()
+            digest.update(body)
+            size += len(body)
+            yield body
+
+    store.put_parts(key, passing())
+    return {"key": key, "sha256": digest.hexdigest(), "bytes": size}
 
 
 def _result(

@@ -10,8 +10,9 @@ import pytest
 
 from sidecar.books import Books
 from sidecar.failures import RunError
+from tapedeck import compiled
 from tapedeck.decisions import to_bytes
-from tapedeck.engine import EngineSettings, fills
+from tapedeck.engine import EngineSettings, fills, margin
 from tapedeck.market.block import Block
 from tapedeck.versions import ENGINE_VERSION
 from tests.unit.small_bars import flat, with_ranges
@@ -26,10 +27,18 @@ def books(level: str, **settings: Any) -> Books:
     return Books(asked, [], [])
 
 
-def block(rows: int, start: int = 0) -> Block:
-    made = with_ranges(flat(start + rows))
-    fields = {name: values[start:].copy() for name, values in made.fields.items()}
-    return Block(made.symbols, made.ts[start:], made.session[start:], fields)
+def block(count: int, start: int = 0) -> Block:
+    return rows(with_ranges(flat(start + count)), start, start + count)
+
+
+def falling(count: int) -> Block:
+    """Return bars that lose 3 % each."""
+    return with_ranges(flat(count, closes=[100.0 * 0.97**i for i in range(count)]))
+
+
+def rows(made: Any, begin: int, end: int) -> Block:
+    fields = {name: values[begin:end].copy() for name, values in made.fields.items()}
+    return Block(made.symbols, made.ts[begin:end], made.session[begin:end], fields)
 
 
 def wanting(rows: int, level: str) -> bytes:
@@ -58,6 +67,19 @@ def test_fills_are_bounded_over_all_chunks_of_a_run(
     with pytest.raises(RunError, match="more than 10 fills") as failed:
         kept.book(block(8, start=8), wanting(8, level))
     assert failed.value.kind == "LIMIT"
+
+
+@pytest.mark.parametrize("path", ["compiled", "reference"])
+def test_trades_by_margin_call_are_bounded_over_all_chunks_of_a_run(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if path == "reference":
+        monkeypatch.setattr(compiled, "library", lambda: None)
+    monkeypatch.setattr(margin, "MOST", 3)
+    kept, whole = books("weights", leverage=4.0, maintenance_margin=0.25), falling(20)
+    with pytest.raises(RunError, match="more than 3 trades") as failed:
+        for row in range(20):  # a chunk each, and from the third on a call each
+            kept.book(rows(whole, row, row + 1), to_bytes(np.array([[3.9]])))
+    assert (failed.value.kind, row) == ("LIMIT", 5)
+    assert sum(len(call.traded) for call in kept.close().calls) == 3
 
 
 @pytest.mark.parametrize("weight", [np.inf, -np.inf])

@@ -80,7 +80,7 @@ def by_books(state: EngineState, block: Block, targets: Array) -> StepResult:
         state.target[:], state.mark[:] = planned.targets[-1], planned.mark[-1]
     _count(state, block)
     equity, net, gross = values
-    return StepResult(fills.from_rows(books.rows), equity, net, gross, tuple(books.calls))
+    return StepResult(books.rows.fills(), equity, net, gross, tuple(books.calls))
 
 
 def finish(state: EngineState) -> Closing:

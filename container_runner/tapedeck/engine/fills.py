@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,17 +52,55 @@ class Fills:
 
     def to_csv(self, symbols: Sequence[str]) -> str:
         """Return a table with a header; floats read back equal, times are ISO 8601, UTC."""
+        return "".join(self.csv_parts(symbols))
+
+    def csv_parts(self, symbols: Sequence[str]) -> Iterator[str]:
+        """Yield `to_csv` piece by piece, some hundred kilobytes each: the text takes twice what the records do."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(["time", "session", *(RECORD.names or ())[2:]])
+        yield out.getvalue()
         for start in range(0, len(self.records), _SLAB):
-            slab = self.records[start : start + _SLAB]
+            slab, out = self.records[start : start + _SLAB], io.StringIO()
+            writer = csv.writer(out, lineterminator="\n")
             times = np.datetime_as_string(slab["ts"].astype("<M8[us]"), unit="s")
             days = np.datetime_as_string(slab["session"].astype("datetime64[D]"))
             for time, day, row in zip(times, days, slab.tolist(), strict=True):
                 values = ["" if math.isnan(value) else repr(value) for value in row[3:]]
                 writer.writerow([f"{time}Z", day, symbols[row[2]], *values])
-        return out.getvalue()
+            yield out.getvalue()
+
+
+class Tape:
+    """Fills as they happen, rows in the order of `RECORD`, packed soon: a million tuples take 400 MB, records 64."""
+
+    def __init__(self) -> None:
+        self._packed: list[NDArray[np.void]] = []
+        self._rows: list[tuple[float, ...]] = []
+        self._before = 0  # rows that are packed
+
+    def __len__(self) -> int:
+        return self._before + len(self._rows)
+
+    def append(self, row: tuple[float, ...]) -> None:
+        """Add a fill."""
+        self._rows.append(row)
+        if len(self._rows) == _SLAB:
+            self._packed.append(np.array(self._rows, RECORD))
+            self._rows = []
+            self._before += _SLAB
+
+    def since(self, first: int) -> list[tuple[float, ...]]:
+        """Return the rows from number `first` on."""
+        if first >= self._before:
+            return self._rows[first - self._before :]
+        whole, begin = divmod(first, _SLAB)
+        packed = [row for slab in self._packed[whole:] for row in slab.tolist()]
+        return (packed + self._rows)[begin:]
+
+    def fills(self) -> Fills:
+        """Return all of them."""
+        return concat([*map(Fills, self._packed), from_rows(self._rows)])
 
 
 def check_count(count: int) -> None:

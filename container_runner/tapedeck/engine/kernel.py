@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapedeck import compiled
-from tapedeck.engine import costs, fills, plan
+from tapedeck.engine import costs, fills, margin, plan
 from tapedeck.engine.inputs import Array, Block
 from tapedeck.engine.margin import MarginCall
 from tapedeck.engine.settings import EngineSettings
@@ -175,7 +175,8 @@ def _copied(memory: int | None, count: int, record: np.dtype[np.void]) -> NDArra
 
 
 def _margin_calls(calls: NDArray[np.void], records: NDArray[np.void]) -> tuple[MarginCall, ...]:
-    """Return margin calls with what each of them traded."""
+    """Return margin calls with what each of them traded. Raises `LimitError` for more than a run may have."""
+    margin.check_count(int(calls["count"].sum()))
     traded = records[["symbol", "quantity", "price"]]
     return tuple(
         MarginCall(ts, session, account, equity, held, tuple(traded[first : first + count].tolist()))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from tapedeck.engine import costs, fills
+from tapedeck.engine import costs, fills, margin
 from tapedeck.engine.carry import BorrowFee, Interest
 from tapedeck.engine.costs import UNFILLED
 from tapedeck.engine.liquidity import Halts, Lots, VolumeCap
@@ -49,7 +49,7 @@ def _at(when: When) -> str:
 
 
 class Ledger:
-    """Cash, shares and cost basis; `rows` collects the fills as tuples in the order of `fills.RECORD`.
+    """Cash, shares and cost basis; `rows` collects the fills.
 
     `carried`: fees paid for borrowed shares and interest received, of the run so far. `calls`: the margin calls of this
     pass. `called`: the accounts that are below their maintenance margin at this bar.
@@ -72,8 +72,9 @@ class Ledger:
         self.commission, self.slippage = costs.commission(settings), costs.slippage(settings)
         self.lots, self.cap, self.halts = Lots(settings.lot), VolumeCap(settings.volume_cap), Halts(settings.by_volume)
         self.margin = Margin(settings.maintenance_margin, settings.leverage)
-        self.rows: list[tuple[float, ...]] = []
+        self.rows = fills.Tape()
         self.calls: list[MarginCall] = []
+        self._forced = 0  # trades of `calls`
         self._borrow = BorrowFee(settings.borrow_fee_annual)
         self._interest = Interest(settings.interest_credit_annual, settings.interest_debit_annual)
         self.called: dict[int, tuple[float, float, float]] = {}  # account -> part kept, equity, value held
@@ -104,7 +105,10 @@ class Ledger:
         return opens
 
     def obey(self, when: When, opens: list[float]) -> None:
-        """Sell at the open what called accounts must, long before short, by column; what does not trade stays."""
+        """Sell at the open what called accounts must, long before short, by column; what does not trade stays.
+
+        Raises what `trade` raises, and `LimitError` for more such trades than a run may have.
+        """
         for account, (kept, equity, held) in self.called.items():
             columns = [i for i, of in enumerate(self.account) if of == account and self.shares[i]]
             first = len(self.rows)
@@ -113,8 +117,10 @@ class Ledger:
                 quantity = -self.taken(i, over if abs(over) < abs(self.shares[i]) else self.shares[i])
                 if quantity and not math.isnan(opens[i]):
                     self.trade(when, i, quantity, opens[i])
-            traded = tuple((int(row[2]), row[3], row[4]) for row in self.rows[first:])
+            traded = tuple((int(row[2]), row[3], row[4]) for row in self.rows.since(first))
             if traded:
+                self._forced += len(traded)
+                margin.check_count(self._forced)
                 self.calls.append(MarginCall(when.ts, when.session, account, equity, held, traded))
 
     def equity(self, prices: list[float]) -> list[float]:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
+from tapedeck.engine.settings import LimitError
+
+MOST = 100_000  # trades by margin call of a run: `records` of them take 100 MB, and 31 MB as JSON
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_ZERO = date(1970, 1, 1)
 
@@ -37,6 +40,12 @@ class MarginCall(NamedTuple):
     equity: float  # at the close before
     held: float  # value held then, long and short
     traded: tuple[tuple[int, float, float], ...]  # column, shares (negative: sold), price
+
+
+def check_count(count: int) -> None:
+    """Raise `LimitError` when a run has more trades by margin call than `MOST`."""
+    if count > MOST:
+        raise LimitError(f"margin calls led to more than {MOST:,} trades, the most that a run may have")
 
 
 def records(calls: Sequence[MarginCall], symbols: Sequence[str], *, sleeves: bool) -> list[dict[str, object]]:

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from tapedeck.engine import fills, plan
+from tapedeck.engine import plan
 from tapedeck.engine.broker import Broker, Prices
 from tapedeck.engine.core import Closing, StepResult
 from tapedeck.engine.inputs import Array, Block
@@ -84,7 +84,7 @@ class Pass:
             state.mark[:] = self.mark[-1]
             state.bars += rows
             state.session = int(self._block.session[-1])
-        return StepResult(fills.from_rows(self.broker.rows), *self._values(rows), tuple(self.broker.calls))
+        return StepResult(self.broker.rows.fills(), *self._values(rows), tuple(self.broker.calls))
 
     def _quotes(self, row: int) -> list[Prices]:
         columns = [self._block.fields[name][row].tolist() for name in TRADED]
