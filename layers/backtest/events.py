@@ -129,7 +129,7 @@ class Result(Closed):
     first_bar_at: Annotated[AwareDatetime, Field(strict=False)]
     finished_at: Annotated[AwareDatetime, Field(strict=False)]
     bars: Annotated[int, Field(ge=0)]
-    log_parts: Annotated[int, Field(ge=0)]
+    log_parts: Annotated[int, Field(ge=0, le=100_000)]
     usage: Usage
 
     @model_validator(mode="after")

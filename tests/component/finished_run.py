@@ -26,7 +26,7 @@ from sidecar.settings import Settings
 from tapedeck import engine
 from tapedeck.engine.fills import RECORD
 from tapedeck.engine.margin import MarginCall
-from tapedeck.market.store import ObjectStore
+from tapedeck.market.store import Parted
 from tapedeck.versions import ENGINE_VERSION
 
 CODE = b"print('hello')\n"
@@ -49,15 +49,20 @@ def fills(count: int) -> engine.Fills:
     return engine.Fills(records)
 
 
-def leave(runs: ObjectStore, job: str, count: int, calls: int = 0, *, manifest_digest: str = MANIFEST_DIGEST) -> None:
-    """Write manifest, code, artifacts and result of a run with `count` fills and `calls` margin calls."""
+def leave(  # noqa: PLR0917 - a run by its sizes
+    runs: Parted, job: str, count: int, calls: int = 0, lines: int = 0, manifest_digest: str = MANIFEST_DIGEST
+) -> None:
+    """Write what a run with `count` fills, `calls` margin calls and `lines` of log, each a part, leaves."""
+    for seq in range(lines):
+        line = {"seq": seq, "stream": "stdout", "at": "2026-01-01T00:00:00+00:00", "text": f"line {seq}"}
+        runs.put(run_objects.log(job, 1, seq), results.canonical(line) + b"\n")
     runs.put(layout.code(hashlib.sha256(CODE).hexdigest(), "crossover.py"), CODE)
     manifest = _manifest()
     runs.put(run_objects.run_manifest(job), results.canonical(manifest))
     settings = Settings(job, 1, manifest_digest, 60, "runs", "market", None, "gvisor")
     usage: Any = {"peak_memory_bytes": None, "cpu_seconds": None, "sandbox": "gvisor", "reported_by": "strategy"}
     at = "2026-01-01T00:00:00.000000+00:00"
-    facts = results.Facts(settings, manifest, at, at, log_parts=0, usage=usage, causality="unchecked")
+    facts = results.Facts(settings, manifest, at, at, log_parts=lines, usage=usage, causality="unchecked")
     books: Any = SimpleNamespace(close=lambda: _closed(count, calls), settings=engine.EngineSettings())
     feed: Any = SimpleNamespace(dividends=[], splits=[])
     results.upload(runs, facts, books, feed, [])

@@ -31,11 +31,11 @@ ROOT = Path(__file__).resolve().parents[2]
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
-def left(deployment: Deployment, count: int, calls: int = 0) -> Job:
+def left(deployment: Deployment, count: int, calls: int = 0, lines: int = 0) -> Job:
     """Submit, and leave what a run of that many fills leaves; the manifest's place is taken by one of 500 symbols."""
     job = submitted(deployment)
     runs = S3Store(clients.s3(), BUCKETS["runs"])
-    finished_run.leave(runs, job.id, count, calls, manifest_digest=job.manifest_digest)
+    finished_run.leave(runs, job.id, count, calls, lines, job.manifest_digest)
     return job
 
 
@@ -78,6 +78,12 @@ def test_few_fills_are_all_shown(deployment: Deployment, count: int) -> None:
     assert trades["total"] == count and trades["columns"] == written[0].split(",")
     shown = [",".join(row) for row in trades["first"] + trades["last"]]
     assert shown == (written[1:] if count <= 400 else written[1:201] + written[-200:])
+
+
+def test_a_log_in_many_parts_is_shown_in_order(deployment: Deployment) -> None:
+    job = left(deployment, 1, lines=40)
+    assert rendered(deployment, job) == "READY"
+    assert "\n".join(f"stdout │ line {i}" for i in range(40)) in report(deployment, job, "report.html").decode()
 
 
 def test_a_file_that_is_not_the_one_that_the_result_names_is_no_report(deployment: Deployment) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tapedeck.engine.settings import LimitError
 
-MOST = 100_000  # trades by margin call of a run: `records` of them take 100 MB, and 31 MB as JSON
+MOST = 100_000  # trades by margin call of a run: `records` of them take 100 MB, and some 20 MB as JSON
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_ZERO = date(1970, 1, 1)
 

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -21,6 +22,7 @@ from run_objects import ArtifactRef, Result, RunManifest
 from tapedeck.submission import SubmissionError, list_source
 
 LOG_LINES = 2000
+LOG_THREADS = 10  # as many connections as a client has: a run of two hours may have 3,600 parts
 OBJECT_BYTES = 64 * 1024 * 1024  # of an object that is read whole: docs/reference/objects.md says how large they get
 
 
@@ -87,10 +89,11 @@ def _checked(parts: Iterable[bytes], ref: ArtifactRef) -> Iterator[bytes]:
 
 
 def _log(runs: Bucket, result: Result) -> list[dict[str, Any]]:
-    lines: list[dict[str, Any]] = []
-    for part in range(result["log_parts"]):
-        body = runs.get(run_objects.log(result["job"], result["attempt"], part), limit=OBJECT_BYTES)
-        lines += [json.loads(line) for line in body.splitlines()]
+    def read(part: int) -> list[bytes]:
+        return runs.get(run_objects.log(result["job"], result["attempt"], part), limit=OBJECT_BYTES).splitlines()
+
+    with ThreadPoolExecutor(LOG_THREADS, thread_name_prefix="log") as pool:
+        lines = [json.loads(line) for part in pool.map(read, range(result["log_parts"])) for line in part]
     if len(lines) <= LOG_LINES:
         return lines
     cut = {"stream": "report", "text": f"… {len(lines) - LOG_LINES} lines are left out here …"}
