@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tapedeck.market import diff, history, layout, publish, reference, snapshot
 from tapedeck.market.actions import Dividend, Split
 from tapedeck.market.errors import (
     AmbiguousSnapshotError,
+    DataError,
     NameTakenError,
     SnapshotReferenceError,
     UnknownSnapshotError,
@@ -146,6 +148,24 @@ def test_a_folder_from_before_the_index_still_resolves(store: FolderStore) -> No
     assert history.resolve(store, NAME) == history.resolve(store, NAME, only.id) == only.id
     history.name(store, NAME, only.id, "old")
     assert history.resolve(store, NAME, "old") == only.id
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff", b"[]", b'{"snapshot": "12', b'{"published": [], "snapshots": [1]}'])
+@pytest.mark.parametrize("part", [layout.latest_key, layout.history_key])
+def test_a_damaged_pointer_or_index_is_named_and_nothing_is_built_on_it(
+    store: FolderStore, three: list[Snapshot], part: Callable[[str], str], body: bytes
+) -> None:
+    """An empty index would be one without withdrawals."""
+    (store.root / part(NAME)).write_bytes(body)
+    for fails in (
+        lambda: history.resolve(store, NAME),
+        lambda: put(store, {"A": change({DAY: 7})}),
+        lambda: history.withdraw(store, NAME, three[-1].id, "bad"),
+    ):
+        with pytest.raises(DataError) as raised:
+            fails()
+        assert raised.value.key == part(NAME)
+    assert (store.root / part(NAME)).read_bytes() == body
 
 
 def test_a_diff_tells_symbols_months_and_actions(store: FolderStore) -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from tapedeck.market import canonical, layout, reference, snapshot
-from tapedeck.market.errors import NameTakenError, PublishConflictError, UnknownSnapshotError
+from tapedeck.market.errors import DataError, NameTakenError, PublishConflictError, UnknownSnapshotError
 from tapedeck.market.snapshot import Snapshot
 from tapedeck.market.store import ObjectStore
 
@@ -55,10 +55,12 @@ class History:
 
 
 def load(store: ObjectStore, dataset: str) -> History:
-    """Return a dataset's history, read in one request; empty where nothing was published. Raises DatasetNameError."""
+    """Return a dataset's history, read in one request; empty where nothing was published.
+
+    Raises DatasetNameError, DataError.
+    """
     layout.parse_dataset(dataset)
-    body = _body(store, dataset)
-    return _parse(dataset, body) if body else History(dataset)
+    return _parse(dataset, _body(store, dataset))
 
 
 def resolve(store: ObjectStore, dataset: str, text: str = reference.LATEST) -> str:
@@ -159,7 +161,7 @@ def _change_one(store: ObjectStore, dataset: str, snapshot_id: str, change: Call
 def _change(store: ObjectStore, dataset: str, change: Callable[[History], History]) -> History:
     for _ in range(_TRIES):
         body = _body(store, dataset)
-        before = _parse(dataset, body) if body else History(dataset)
+        before = _parse(dataset, body)
         after = change(before)
         if after == before or store.swap(layout.history_key(dataset), _to_bytes(after), body):
             return after
@@ -202,13 +204,18 @@ def _line(one: Listed) -> dict[str, object]:
     }
 
 
-def _parse(dataset: str, body: bytes) -> History:
-    said: dict[str, Any] = json.loads(body)
-    return History(
-        dataset,
-        {id: _listed_of(id, line) for id, line in said["snapshots"].items()},
-        tuple((datetime.fromisoformat(when), id) for when, id in said["published"]),
-    )
+def _parse(dataset: str, body: bytes | None) -> History:
+    if body is None:
+        return History(dataset)
+    try:
+        said: dict[str, Any] = json.loads(body)
+        return History(
+            dataset,
+            {id: _listed_of(id, line) for id, line in said["snapshots"].items()},
+            tuple((datetime.fromisoformat(when), id) for when, id in said["published"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError("the index of the snapshots does not parse", key=layout.history_key(dataset)) from error
 
 
 def _listed_of(id: str, line: Mapping[str, Any]) -> Listed:

@@ -177,13 +177,17 @@ def load(store: ObjectStore, dataset: str, snapshot_id: str) -> Snapshot:
 
 
 def latest(store: ObjectStore, dataset: str) -> str | None:
-    """Return the id of the dataset's latest snapshot, None when it has none. Raises DatasetNameError."""
+    """Return the id of the dataset's latest snapshot, None when it has none. Raises DatasetNameError, DataError."""
     layout.parse_dataset(dataset)
     try:
         body = store.get(layout.latest_key(dataset))
     except KeyError:
         return None
-    return pointed(body)
+    try:
+        held: str | None = json.loads(body)["snapshot"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError("the pointer to the latest snapshot does not parse", key=layout.latest_key(dataset)) from error
+    return held
 
 
 NOTHING = canonical.to_bytes({"snapshot": None})  # the pointer's bytes when every snapshot was withdrawn
@@ -192,12 +196,6 @@ NOTHING = canonical.to_bytes({"snapshot": None})  # the pointer's bytes when eve
 def pointer_bytes(snapshot_id: str | None) -> bytes | None:
     """Return the latest pointer's bytes for a snapshot, None for none."""
     return canonical.to_bytes({"snapshot": snapshot_id}) if snapshot_id else None
-
-
-def pointed(body: bytes) -> str | None:
-    """Return the snapshot id of the latest pointer's bytes, None when all were withdrawn."""
-    held: str | None = json.loads(body)["snapshot"]
-    return held
 
 
 def _iso(day: date | None) -> str | None:
