@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -141,3 +141,33 @@ def test_memory_does_not_grow_with_the_fills(endpoint: str, s3: Any) -> None:
     made = {name: s3.head_object(Bucket="runs", Key=layout.report(many, name)) for name in view.REPORT_FILES}
     assert made["trades.csv"]["ContentLength"] == size
     assert "500,000 fills" in Bucket("runs", s3).get(layout.report(many, "report.html"), limit=2**22).decode()
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_copied(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Moto ignores the condition, so it is looked at; S3 refuses a copy of another ETag (412)."""
+    asked: list[dict[str, Any]] = []
+    client = clients.s3()
+    copy = client.copy_object
+    monkeypatch.setattr(client, "copy_object", lambda **said: asked.append(said) or copy(**said))
+    job = left(deployment, 10)
+    key = run_objects.artifact(job.id, 1, "trades.csv")
+    etag = client.head_object(Bucket=BUCKETS["runs"], Key=key)["ETag"]
+    assert rendered(deployment, job) == "READY"
+    assert [(said["CopySource"]["Key"], said["CopySourceIfMatch"]) for said in asked] == [(key, etag)]
+
+
+def test_the_sidecar_never_holds_its_table_of_trades() -> None:
+    pieces: list[int] = []
+
+    class Store:
+        def put(self, *_: Any) -> None:
+            pass
+
+        def put_parts(self, _: str, parts: Iterable[bytes]) -> None:
+            pieces.extend(map(len, parts))
+
+    store: Any = Store()
+    finished_run.leave(store, "job", 20_000)
+    assert sum(pieces) > 2_000_000 and max(pieces) < 1_000_000
