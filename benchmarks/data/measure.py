@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
 import statistics
-import subprocess
 from pathlib import Path
 from typing import Any
 
+from benchmarks import environments
+from benchmarks.environments import SIDECAR
+from benchmarks.process import answer
 from benchmarks.row import Row
 
-ROOT = Path(__file__).resolve().parents[2]
-UV = ROOT / "build" / "venvs" / "tools" / "bin" / "uv"
-SIDECAR = ROOT / "build" / "venvs" / "sidecar" / "bin" / "python"
-PEER = ROOT / "build" / "venvs" / "peer-arcticdb"
+PINS = ("arcticdb==6.28.2", "pandas==2.3.3", "numpy==2.4.6")
 ROUNDS = 5
 BYTES_A_ROW, FLOOR_BYTES_A_ROW = 5.5, 4.3  # the floor: open, high and low as offsets, seen on other random bars
 TO_PEER, TO_LIMIT = 1.5, 1.3
@@ -22,13 +19,13 @@ TO_PEER, TO_LIMIT = 1.5, 1.3
 
 def rows() -> list[Row]:
     """Measure everything, hits with and without the columns that a strategy seldom asks for."""
-    peer = peer_environment()
+    peer = environments.pinned("peer-arcticdb", PINS)
     return [stored(), *(hit(peer, which, name) for which, name in (("close", "ts + close"), ("all", "all columns")))]
 
 
 def stored() -> Row:
     """Return what a row takes in the bucket."""
-    told = measure(SIDECAR, "benchmarks.data.stored")
+    told = answer(SIDECAR, "benchmarks.data.stored")
     ours = told["bytes"] / told["rows"]
     return Row(
         measure="market data, bytes a row at 2 decimals, monthly files",
@@ -47,7 +44,7 @@ def hit(peer: Path, which: str, name: str) -> Row:
     seen: dict[str, list[dict[str, Any]]] = {"limit": [], "peer": [], "ours": []}
     for _ in range(ROUNDS):
         for who, python in (("limit", SIDECAR), ("peer", peer), ("ours", SIDECAR)):
-            seen[who].append(measure(python, f"benchmarks.data.{who}", which))
+            seen[who].append(answer(python, f"benchmarks.data.{who}", which))
     totals = [runs[0]["sum"] for runs in seen.values()]
     if max(totals) / min(totals) - 1 > 1e-9:
         raise SystemExit(f"the readers do not agree: {totals}")
@@ -65,27 +62,3 @@ def hit(peer: Path, which: str, name: str) -> Row:
         reach=f">= {TO_PEER:g} times faster than the peer, <= {TO_LIMIT:g} times the limit",
         ok=faster >= TO_PEER and slower <= TO_LIMIT,
     )
-
-
-def measure(python: Path, module: str, *which: str) -> dict[str, Any]:
-    """Return one measurement, made in a process of its own."""
-    out = subprocess.run(
-        [python, "-m", module, *which],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'container_runner'}"},
-        stdout=subprocess.PIPE,
-        timeout=600,  # the first makes the data
-        check=True,
-    ).stdout
-    answer: dict[str, Any] = json.loads(out.splitlines()[-1])
-    return answer
-
-
-def peer_environment() -> Path:
-    """Return the Python of the peer's own environment, made when it is missing."""
-    python = PEER / "bin" / "python"
-    if not python.exists():
-        subprocess.run([UV, "venv", "--quiet", "--python", "3.11", PEER], check=True, timeout=120)
-        packages = ["arcticdb==6.28.2", "pandas==2.3.3", "numpy==2.4.6"]
-        subprocess.run([UV, "pip", "install", "--quiet", "--python", python, *packages], check=True, timeout=600)
-    return python

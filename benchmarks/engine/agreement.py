@@ -15,10 +15,11 @@ from typing import Any, Literal
 import numpy as np
 
 from benchmarks.engine import inputs, peers
+from benchmarks.environments import ROOT
 from benchmarks.row import Row
 from benchmarks.s1 import bars
 
-FIGURES = peers.ROOT / "tests" / "unit" / "peers" / "agreement.json"
+FIGURES = ROOT / "tests" / "unit" / "peers" / "agreement.json"
 BOUND = 1e-9  # relative, of the equity at the end
 PAID = (1 + bars.SLIPPAGE) * (1 + bars.COMMISSION)  # a buy of 1 at the open costs this
 

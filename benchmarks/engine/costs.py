@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmarks.engine import peers
 from benchmarks.engine.s2 import hot
+from benchmarks.environments import STRATEGY
 from benchmarks.row import Row
 
 ROUNDS, HOT = 3, 5
@@ -17,7 +18,7 @@ def rows() -> list[Row]:
     made: dict[str, list[dict[str, Any]]] = {"plain": [], "costs": []}
     for _ in range(ROUNDS):
         for how, runs in made.items():
-            runs.append(peers.call(peers.STRATEGY, "benchmarks.engine.ours_costs", how=how, hot=HOT))
+            runs.append(peers.call(STRATEGY, "benchmarks.engine.ours_costs", how=how, hot=HOT))
     costs, plain = (hot(made[how]) for how in ("costs", "plain"))
     told = (f"{how} {hot(runs, 'cpu') * 1e3:.3g} ms CPU, {runs[0]['fills']:,} fills" for how, runs in made.items())
     return [

@@ -1,22 +1,15 @@
-"""The peers' own pinned environments, and one measurement in a process of such an environment."""
+"""The engine's peers: their pins, one measurement of one, and whether it was disturbed."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks import environments, process
 from benchmarks.row import Row
-
-ROOT = Path(__file__).resolve().parents[2]
-VENVS = ROOT / "build" / "venvs"
-UV = VENVS / "tools" / "bin" / "uv"
-STRATEGY = VENVS / "strategy" / "bin" / "python"  # ours and the limits run in what researchers have
-TIMEOUT_SECONDS = 580
 
 _VECTORBT = ("vectorbt==1.2.0", "numba==0.68.1", "numpy==2.4.6", "pandas==3.1.1")
 PINS = {
@@ -35,22 +28,10 @@ SLOW = 1.5
 ONE_CORE = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "NUMBA", "RAYON")}
 
 
-def environment(name: str) -> Path:
-    """Return the Python of a peer's own environment, made when it is missing or when its pins have changed."""
-    folder, pins = VENVS / f"peer-{name}", "\n".join(PINS[name])
-    python, stated = folder / "bin" / "python", folder / "pins.txt"
-    if not (stated.exists() and stated.read_text() == pins):
-        subprocess.run([UV, "venv", "--quiet", "--clear", "--python", "3.11", folder], check=True, timeout=120)
-        install: list[str | Path] = [UV, "pip", "install", "--quiet", "--python", python, *PINS[name]]
-        subprocess.run(install, check=True, timeout=TIMEOUT_SECONDS)
-        stated.write_text(pins)
-    return python
-
-
 def measure(peer: str, **asked: object) -> dict[str, Any]:
     """Return what a peer's script, `peer_vectorbt` or `peer_backtrader`, says of one workload, in its own process."""
     script = f"benchmarks.engine.peer_{peer.partition('-')[0]}"
-    return call(environment(peer), script, **asked)
+    return call(environments.pinned(f"peer-{peer}", PINS[peer]), script, **asked)
 
 
 def vectorbt(workload: str, engine: str = "numba", **asked: object) -> dict[str, Any]:
@@ -59,21 +40,10 @@ def vectorbt(workload: str, engine: str = "numba", **asked: object) -> dict[str,
 
 
 def call(python: Path, module: str, **asked: object) -> dict[str, Any]:
-    """Run `module` with what is asked as JSON, return its last line, and `process_wall`: from its start to its end."""
+    """Run `module` with what is asked as JSON; return its answer, and `process_wall`: from its start to its end."""
     begun = time.perf_counter()
-    out = subprocess.run(
-        [python, "-m", module, json.dumps(asked)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'container_runner'}", **ONE_CORE},
-        stdout=subprocess.PIPE,
-        timeout=TIMEOUT_SECONDS,
-        check=True,
-    ).stdout
-    answer: dict[str, Any] = json.loads(out.splitlines()[-1])
-    return {**answer, "process_wall": time.perf_counter() - begun}
-
-
-ONE_CORE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
+    told = process.answer(python, module, json.dumps(asked), environ=ONE_CORE)
+    return {**told, "process_wall": time.perf_counter() - begun}
 
 
 def disturbed(seen: str, peer: float, limit: float) -> str | None:

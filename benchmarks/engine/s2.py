@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks.engine import peers
+from benchmarks.environments import STRATEGY
 from benchmarks.row import Row
 
 ROUNDS, HOT = 3, 5
@@ -55,9 +56,7 @@ def measured(way: Way) -> dict[str, Runs]:
     made: dict[str, Runs] = {"ours": [], "limit": [], "peer": []}
     for at in range(ROUNDS):
         for name in ("limit", "ours"):
-            made[name].append(
-                peers.call(peers.STRATEGY, f"benchmarks.engine.{name}", workload="S2", how=way.how, hot=HOT)
-            )
+            made[name].append(peers.call(STRATEGY, f"benchmarks.engine.{name}", workload="S2", how=way.how, hot=HOT))
         if at == ROUNDS // 2:
             made["peer"] = [min((peer(engine, way.asked) for engine in ("numba", "rust")), key=lambda run: hot([run]))]
     agree(made["ours"][0], made["limit"][0])
@@ -117,7 +116,7 @@ def first_result() -> Row:
     """Return how long a new process takes to its end, which comes right after a first result of S1."""
     ours, theirs = [], []
     for _ in range(ROUNDS):
-        ours.append(peers.call(peers.STRATEGY, "benchmarks.engine.ours", workload="S1", how="sleeves", hot=0))
+        ours.append(peers.call(STRATEGY, "benchmarks.engine.ours", workload="S1", how="sleeves", hot=0))
         theirs.append({**peers.vectorbt("S1", "rust", hot=0, **_FIGURES), "engine": "rust"})
     wall, other = (statistics.median(run["process_wall"] for run in runs) for runs in (ours, theirs))
     return target(wall, other, FIRST_RESULT, name_of(theirs[0]))

@@ -6,6 +6,7 @@ import statistics
 from typing import Any
 
 from benchmarks.engine import peers
+from benchmarks.environments import STRATEGY
 from benchmarks.row import Row
 
 ROUNDS, HOT = 3, 3
@@ -18,7 +19,7 @@ def rows() -> list[Row]:
     peer: dict[str, Any] = {}
     for at in range(ROUNDS):
         for name, module in (("limit", "limit_sweep"), ("ours", "ours_sweep")):
-            seen[name].append(peers.call(peers.STRATEGY, f"benchmarks.engine.{module}", hot=HOT))
+            seen[name].append(peers.call(STRATEGY, f"benchmarks.engine.{module}", hot=HOT))
         if at == ROUNDS // 2:
             peer = peers.vectorbt("S3", "rust", hot=2)
     agree(seen["ours"][0], seen["limit"][0])

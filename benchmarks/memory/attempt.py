@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import run_objects
+from benchmarks.environments import ROOT, SIDECAR
 from benchmarks.memory import market
-from benchmarks.sandbox.machine import CODE, ROOT, VENVS, Machine
+from benchmarks.sandbox.machine import CODE, Machine
 from benchmarks.sandbox.strategy_pod import StrategyPod
 from infra.local.cluster.cgroup import Group
 from sandbox import policy
@@ -72,7 +73,7 @@ def run(here: Machine, name: str, snapshot: Snapshot, span: tuple[date, date]) -
     _submit(pod.folder, manifest, buckets)
     spec = policy.load().sidecar
     group = here.groups.create(f"sidecar-{name}", spec.memory_mib << 20, 2000)  # as fast as the machine is
-    command = [str(VENVS / "sidecar" / "bin" / "python"), "-B", "-m", "benchmarks.memory.sidecar", str(pod.folder)]
+    command = [str(SIDECAR), "-B", "-m", "benchmarks.memory.sidecar", str(pod.folder)]
     began = time.monotonic()
     try:
         with pod.running() as strategy, _Sampled(group, strategy) as sampled:

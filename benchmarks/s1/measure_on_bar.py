@@ -5,21 +5,23 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
+from benchmarks import environments
+from benchmarks.environments import STRATEGY
 from benchmarks.row import Row
 from benchmarks.s1 import bars
-from benchmarks.s1.measure import REACH_TO_PEER, ROUNDS, STRATEGY, agree, measure, peer_environment
+from benchmarks.s1.measure import PINS, REACH_TO_PEER, ROUNDS, agree, measure
 
 BARS_A_SECOND = 1.0e6
 
 
 def rows() -> list[Row]:
     """Measure S1 with `on_bar` in plain Python; the compiled pass only says that the numbers are right."""
-    peer = peer_environment()
-    agree(measure(STRATEGY, "benchmarks.s1.on_bar"), measure(STRATEGY, "benchmarks.s1.limit"))
+    peer = environments.pinned("peer-backtesting", PINS)
+    agree(measure(STRATEGY, "on_bar"), measure(STRATEGY, "limit"))
     seen: dict[str, list[dict[str, Any]]] = {"ours": [], "peer": []}
     for _ in range(ROUNDS):
-        seen["ours"].append(measure(STRATEGY, "benchmarks.s1.on_bar"))
-        seen["peer"].append(measure(peer, "benchmarks.s1.peer"))
+        seen["ours"].append(measure(STRATEGY, "on_bar"))
+        seen["peer"].append(measure(peer, "peer"))
     wall = {name: statistics.median(m["wall"] for m in runs) for name, runs in seen.items()}
     limit = bars.SESSIONS * bars.MINUTES / BARS_A_SECOND
     row = Row(

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from benchmarks.environments import STRATEGY
 from benchmarks.row import Row
-from benchmarks.sandbox.machine import VENVS, Machine, machine
+from benchmarks.sandbox.machine import Machine, machine
 from benchmarks.sandbox.strategy_pod import StrategyPod
 from infra.local.cluster.cgroup import Group
 from sandbox import policy
@@ -89,7 +90,7 @@ def native(here: Machine, name: str, code: str) -> Iterator[Worker]:
     folder.mkdir()
     spec = policy.load()
     group = here.groups.create(f"native-{name}", spec.strategy.memory_mib << 20, 2000)
-    command = group.command([str(VENVS / "strategy" / "bin" / "python"), "-s", "-P", "-B", "-c", code, str(folder)])
+    command = group.command([str(STRATEGY), "-s", "-P", "-B", "-c", code, str(folder)])
     process = subprocess.Popen(command, env={**spec.environment, "PATH": os.defpath})
     try:
         yield Worker(folder, group)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backtest.manifest import Attempt, ClusterSettings, job_manifest
+from benchmarks.environments import ROOT, VENVS
 from infra.local.cluster.bundle import Image
 from infra.local.cluster.cgroup import Groups
 from infra.local.cluster.engine import Engine, probe
@@ -17,8 +18,6 @@ from infra.local.cluster.interpreter import system_paths
 from infra.local.cluster.pod import PodSpec, decode
 from sandbox import policy
 
-ROOT = Path(__file__).resolve().parents[2]
-VENVS = ROOT / "build" / "venvs"
 CODE = ROOT / "container_runner"
 _NAMESPACE = "bench"
 
