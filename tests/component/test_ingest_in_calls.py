@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 from backtest import ingest as ingest_package
 from backtest.cloud import clients
+from backtest.ingest import working
 from backtest.ingest.deadline import Time
 from backtest.ingest.report import Report
 from tapedeck.market import publish, snapshot
@@ -213,6 +214,20 @@ def test_a_call_that_dies_is_done_again_and_comes_to_the_same(tmp_path: Path) ->
             if answer["status"] != "UNDER_WAY":
                 break
     assert died > 3
+    assert answer["snapshot"] == Folders(tmp_path / "whole").drop(PATH, BODY)["snapshot"]
+
+
+def test_what_another_version_of_the_code_kept_is_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = Folders(tmp_path)
+    drop = folders.put(PATH, BODY)
+    monkeypatch.setattr(tabular, "BLOCK", 500)
+    assert folders.ingest(drop, Time(never))["status"] == "UNDER_WAY"
+    with monkeypatch.context() as patched:
+        patched.setattr(working, "SCHEMA", 2)
+        answer = folders.ingest(drop, Time(never))
+        assert answer["progress"]
+        assert answer["progress"]["calls"] == 1
+        answer = folders.ingest(drop)
     assert answer["snapshot"] == Folders(tmp_path / "whole").drop(PATH, BODY)["snapshot"]
 
 

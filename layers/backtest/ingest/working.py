@@ -23,6 +23,8 @@ from tapedeck.market.vendor import kept
 from tapedeck.market.vendor.reading import Reading
 from tapedeck.market.vendor.spill import Piece, Spill
 
+SCHEMA = 1  # raise it with what `save` and `tapedeck.market.vendor.kept` write
+
 
 @dataclass
 class Working:
@@ -44,17 +46,23 @@ class Working:
 def load(vendor: ObjectStore, drop: Drop, dataset: Dataset) -> Working:
     """Return how far a drop has come; at its begin the dataset's policy is read, which holds to its end.
 
-    Raises `policy.PolicyError`.
+    What another version of this code kept is not read: the drop begins again. Raises `policy.PolicyError`.
     """
-    try:
-        body = vendor.get(_key(drop, dataset))
-    except KeyError:
-        return Working(Reading(dataset, policy.read(vendor, dataset.name)))
-    said: dict[str, Any] = json.loads(body)
+    body = _kept(vendor, _key(drop, dataset))
+    said: dict[str, Any] = json.loads(body) if body else {}
+    if said.get("schema") != SCHEMA:
+        return Working(Reading(dataset, policy.read(vendor, dataset.name)), came_from=body)
     pieces = [Piece(*one) for one in said["pieces"]]
     spill = Spill(pieces, lambda piece: vendor.get(_piece_key(drop, dataset, piece.begin), piece.version))
     made = {symbol: _made(one) for symbol, one in said["made"].items()}
     return Working(kept.load(dataset, said["reading"], spill), Begun(made), said["calls"], body)
+
+
+def _kept(vendor: ObjectStore, key: str) -> bytes | None:
+    try:
+        return vendor.get(key)
+    except KeyError:
+        return None
 
 
 def save(vendor: ObjectStore, drop: Drop, working: Working) -> bool:
@@ -71,6 +79,7 @@ def save(vendor: ObjectStore, drop: Drop, working: Working) -> bool:
 
     for_each(put, list(spill.new()))
     body = {
+        "schema": SCHEMA,
         "calls": working.calls + 1,
         "pieces": [list(asdict(one).values()) for one in (*spill.pieces, *(pieces[at] for at in sorted(pieces)))],
         "made": {symbol: _made_json(made) for symbol, made in working.begun.made.items()},
