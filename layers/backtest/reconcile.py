@@ -26,6 +26,7 @@ logger = Logger(child=True)
 
 QUEUED_SECONDS = 60  # a message that was not worked off for so long is sent again: the job is looked at, not run, twice
 REPORT_SECONDS = 120
+NO_REPORT_SECONDS = 90 * 60  # the queue has delivered a result five times by then, twelve minutes apart
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,11 @@ class Reconciler:
             done["dead letters"] += 1
 
     def _miss_reports(self, done: Counter[str]) -> None:
+        """Tell of reports that are late; end the waiting for those that no delivery made."""
+        given_up = self.store.jobs.give_up_reports(NO_REPORT_SECONDS)
+        if given_up:
+            logger.error("reports were given up: see the dead letters of render_tasks", jobs=given_up)
+            done["reports given up"] = len(given_up)
         late = self.store.jobs.without_report(REPORT_SECONDS)
         if late:
             logger.error("completed runs without a report", jobs=late)

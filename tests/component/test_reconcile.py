@@ -211,6 +211,24 @@ def test_a_completed_run_without_a_report_is_noticed(
     assert look() == {"reports missing": 1}
 
 
+def test_a_report_that_no_delivery_made_is_given_up_so_that_nobody_waits_for_it(
+    deployment: Deployment, cluster: FakeCluster, running: Job, database: Database
+) -> None:
+    done = write_event(deployment, running, "COMPLETED", 3, result=write_result(deployment, running))
+    deliver(record, created(done))
+    cluster.finish(layout.job_name(running.id, 1), "Complete", "CompletionsReached")
+    sql(database, "UPDATE backtest_jobs SET finished_at = now() - interval '89 minutes'")
+    assert look() == {"reports missing": 1}
+    sql(database, "UPDATE backtest_jobs SET finished_at = now() - interval '91 minutes'")
+    assert look() == {"reports given up": 1}
+    job = deployment.store.jobs.get(running.id)
+    assert job and (job.status, job.report_status) == ("COMPLETED", "FAILED")
+    assert look() == {}
+    deployment.store.jobs.report_done(running.id, 1, ready=True)  # an operator had it rendered out of the dead letters
+    job = deployment.store.jobs.get(running.id)
+    assert job and job.report_status == "READY"
+
+
 def test_a_cluster_that_is_away_keeps_the_rest_from_nothing(
     deployment: Deployment, cluster: FakeCluster, database: Database
 ) -> None:

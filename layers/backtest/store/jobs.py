@@ -182,6 +182,11 @@ class Jobs:
         with self._database.transaction() as c:
             return [str(r["id"]) for r in queries().without_report(c, seconds=seconds)]
 
+    def give_up_reports(self, seconds: float) -> list[str]:
+        """Note that jobs completed more than `seconds` ago get no report, unless one comes after all; return their ids."""
+        with self._database.transaction() as c:
+            return [str(r["id"]) for r in queries().give_up_reports(c, seconds=seconds)]
+
 
 def _take(
     c: connection, job: Job, todo: Step, event: Event | None, verified: Verified | None, *, usage: Usage | None

@@ -107,6 +107,11 @@ SELECT id FROM backtest_jobs
 WHERE status = 'COMPLETED' AND report_status = 'NONE' AND finished_at < now() - make_interval(secs => :seconds)
 ORDER BY finished_at DESC LIMIT 100;
 
+-- name: give_up_reports(seconds)
+UPDATE backtest_jobs SET report_status = 'FAILED'
+WHERE status = 'COMPLETED' AND report_status = 'NONE' AND finished_at < now() - make_interval(secs => :seconds)
+RETURNING id;
+
 -- name: publish_snapshot(id, dataset, symbols, first_session, last_session)!
 -- The same content published again becomes the newest again.
 WITH published AS (
