@@ -183,7 +183,7 @@ class Jobs:
             return [str(r["id"]) for r in queries().without_report(c, seconds=seconds)]
 
     def give_up_reports(self, seconds: float) -> list[str]:
-        """Note that jobs completed more than `seconds` ago get no report, unless one comes after all; return their ids."""
+        """Note that jobs completed more than `seconds` ago have no report to wait for; return their ids."""
         with self._database.transaction() as c:
             return [str(r["id"]) for r in queries().give_up_reports(c, seconds=seconds)]
 
