@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -83,9 +84,11 @@ def bars(
     time, with its zone. `adjust`: prices as a run from `start` sees them: "split", "total" or "raw". `data`: a
     folder or "s3://bucket"; by default what the variable TAPEDECK_DATA says.
 
-    Raises `tapedeck.market.errors.MarketError` for an unknown dataset, snapshot or symbol, and for damaged data.
+    Raises `tapedeck.market.errors.MarketError` for an unknown dataset, snapshot or symbol, for a symbol that is there
+    twice, and for damaged data.
     """
     first, last = _day(start), _day(end)
+    _check(symbols, adjust)
     if data is None and (run := within.current()):
         within.check(run, dataset, snapshot, as_of, adjust)
         return _of_run(run, within.pick(run, symbols, first, last, fields), freq, adjust)
@@ -192,8 +195,26 @@ def _symbols(snap: Snapshot, said: str | Sequence[str]) -> tuple[str, ...]:
     return snap.universe(said) if named else (said,)
 
 
+def _check(symbols: str | Sequence[str], adjust: str) -> None:
+    """Raise MarketError for what would be answered with something else."""
+    if adjust not in get_args(Mode):
+        raise MarketError(f"adjust is one of {', '.join(get_args(Mode))}, not {adjust!r}")
+    twice = [name for name, count in Counter([] if isinstance(symbols, str) else symbols).items() if count > 1]
+    if twice:
+        raise MarketError(f"{twice[0]} stands twice in symbols")
+
+
 def _day(said: Day) -> date:
-    return date.fromisoformat(said) if isinstance(said, str) else said
+    """Return a session's date, also of its midnight. Raises MarketError."""
+    try:
+        day = date.fromisoformat(said) if isinstance(said, str) else said
+    except ValueError:
+        raise MarketError(f"{said!r} is no session's date: YYYY-MM-DD") from None
+    if isinstance(day, datetime):
+        if day.time() != time():
+            raise MarketError(f"{day} is no session's date: both ends are whole sessions")
+        return day.date()
+    return day
 
 
 def _adjusted(  # noqa: PLR0917 -- as `adjust.forward_factors`

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 from array import array
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -152,6 +153,28 @@ def test_without_data_it_says_what_to_do(folder: Path, monkeypatch: pytest.Monke
     assert tapedeck.bars("A", DAY, DAY, dataset="equities-1m").close[0, 0] == 1.0
     with pytest.raises(MarketError, match="no folder"):
         tapedeck.bars("A", DAY, DAY, dataset="equities-1m", data=folder / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"symbols": ["A", "B", "A"]}, "A stands twice in symbols"),
+        ({"adjust": "Total"}, "adjust is one of split, total, raw, not 'Total'"),
+        ({"adjust": None}, "not None"),
+        ({"start": datetime(2020, 1, 2, 9, 30)}, "2020-01-02 09:30:00 is no session's date"),
+        ({"end": "2020-01-02T16:00"}, "'2020-01-02T16:00' is no session's date"),
+    ],
+)
+def test_what_would_be_answered_with_something_else_is_refused(folder: Path, asked: dict[str, Any], says: str) -> None:
+    """A symbol asked for twice had no bars the first time; any other adjustment was that for splits under its name."""
+    usual: dict[str, Any] = {"symbols": "A", "start": DAY, "end": DAY, "dataset": "equities-1m", "data": folder}
+    with pytest.raises(MarketError, match=says):
+        tapedeck.bars(**(usual | asked))
+
+
+def test_a_days_midnight_is_the_day(folder: Path) -> None:
+    midnight = pd.Timestamp("2020-01-02")
+    assert tapedeck.bars("A", midnight, midnight, dataset="equities-1m", data=folder).close[0, 0] == 1.0
 
 
 def test_tables_have_every_bar_and_null_where_nothing_traded(folder: Path) -> None:
