@@ -92,7 +92,7 @@ doctor: setup ## Say what this machine can do: sandbox engine, cgroups, ports, P
 # --- test ---------------------------------------------------------------------------------------------------------
 
 .PHONY: lint test test-fast bench
-lint: setup ## ruff, mypy (strict) and the import contract
+lint: setup ## ruff, mypy (strict) and the import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
