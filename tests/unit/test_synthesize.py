@@ -124,8 +124,14 @@ def test_months_are_the_same_in_whatever_order_they_are_made() -> None:
     assert one == {name: encoding.digest(backward.month(name)) for name in reversed(names)}
 
 
-def test_a_range_that_the_calendar_does_not_know_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_range_without_sessions_or_that_the_calendar_does_not_know_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     asked = ["data", "synthesize", "--dataset", "equities-1m", "--symbols", "1", "--data", str(tmp_path)]
     assert main([*asked, "--start", "1900-01-01", "--end", "1900-02-01"]) == 2
     assert "XNYS is known from" in capsys.readouterr().err
+    for start, end in (("2024-01-06", "2024-01-07"), ("2024-01-10", "2024-01-02")):
+        assert main([*asked, "--start", start, "--end", end]) == 2
+        assert f"XNYS has no session from {start} to {end}" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
     assert main([*asked[:5], "0", *asked[6:], "--start", "2023-01-03", "--end", "2023-01-04"]) == 2

@@ -22,7 +22,7 @@ from tapedeck.market import calendar as calendars
 from tapedeck.market import encoding, layout, snapshot
 from tapedeck.market.actions import Split
 from tapedeck.market.encoding import PRICES, Month
-from tapedeck.market.errors import DatasetNameError
+from tapedeck.market.errors import CalendarError, DatasetNameError
 from tapedeck.market.grid import grid
 from tapedeck.market.publish import Change, Published, publish
 from tapedeck.market.store import FolderStore
@@ -48,6 +48,8 @@ def into(folder: Path, dataset: str, *, symbols: int, start: date, end: date, se
     name = layout.parse_dataset(dataset)
     if not 0 < symbols <= MAX_SYMBOLS:
         raise DatasetNameError(f"{symbols} symbols: 1 to {MAX_SYMBOLS:,} can be made")
+    if not _months(name.calendar, start, end):
+        raise CalendarError(f"{name.calendar} has no session from {start} to {end}")
     store = FolderStore(folder)
     held = snapshot.latest(store, dataset)
     base = snapshot.load(store, dataset, held) if held else None
