@@ -215,16 +215,15 @@ static int prepare(Work *w) {
     w->filled = malloc(wide * (size_t)w->pitch * sizeof(double));
     w->before = malloc(wide * sizeof(double));
     w->current = malloc(wide * sizeof(double));
-    w->wanted = malloc(wide * sizeof(double));
-    w->buys = malloc(wide * sizeof(int32_t));
+    w->buys = malloc(wide * sizeof(Buy));
     w->waiting = calloc(3 * words, sizeof(uint64_t));
     w->first = malloc(2 * tall * sizeof(int32_t));
     w->decision = malloc(wide * tall * sizeof(Decision));
     w->oldest = malloc(2 * (wide + 1) * sizeof(int32_t));
     w->held = malloc((size_t)w->room * sizeof(Held));
     w->called = malloc(wide * sizeof(Called));
-    if (!w->mark || !w->filled || !w->before || !w->current || !w->wanted || !w->buys || !w->waiting || !w->first ||
-        !w->decision || !w->oldest || !w->held || !w->called)
+    if (!w->mark || !w->filled || !w->before || !w->current || !w->buys || !w->waiting || !w->first || !w->decision ||
+        !w->oldest || !w->held || !w->called)
         return 0;
     w->unsized = w->waiting + words, w->holds = w->unsized + words;
     w->last = w->first + tall, w->newest = w->oldest + wide + 1;
@@ -248,7 +247,7 @@ EXPORT void kernel_pass(Pass *p) {
         w.height = p->rows - w.base < w.tile ? p->rows - w.base : w.tile;
         due = work_tile(&w, due);
     }
-    free(w.mark), free(w.filled), free(w.before), free(w.current), free(w.wanted), free(w.buys);
+    free(w.mark), free(w.filled), free(w.before), free(w.current), free(w.buys);
     free(w.waiting), free(w.first), free(w.decision), free(w.oldest), free(w.held), free(w.called);
 }
 

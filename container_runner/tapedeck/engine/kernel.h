@@ -81,6 +81,11 @@ typedef struct { /* a target to be traded */
     int32_t column, next;
 } Decision;
 
+typedef struct { /* shares that an order wants, and the open at which it trades */
+    double wanted, open;
+    int64_t column;
+} Buy;
+
 typedef struct { /* an account below its maintenance margin, and the part of its positions that it keeps */
     double kept, equity, held;
     int64_t account;
@@ -93,8 +98,7 @@ typedef struct { /* what one call works with; `columns + 1`: the last is the one
     double *filled;      /* (columns, pitch) */
     double *before;      /* (columns): last known closes before the tile */
     double *current;     /* (columns): the target that was decided last */
-    double *wanted;      /* (columns): shares to buy, of the columns in `buys` */
-    int32_t *buys;
+    Buy *buys;           /* (columns): those of the row under way */
     uint64_t *waiting, *unsized, *holds; /* (words): a bit a column, where an order waits, a target waits, shares are held */
     int64_t orders, targets;             /* bits set in `waiting` and `unsized` */
     int32_t *first, *last;               /* (tile): a row's decisions, a list by ascending column */

@@ -23,28 +23,27 @@ static int rest(Work *w, int64_t i, double quantity) {
 }
 
 /* Fills the buys of one account as far as volume and its power reach; `unpaid`: a sale of that account still waits. */
-static void buy(Work *w, int64_t row, const int32_t *columns, const double *wanted, int64_t count, double equity,
-                int unpaid) {
+static void buy(Work *w, int64_t row, const Buy *buys, int64_t count, double equity, int unpaid) {
     Pass *p = w->p;
     double cost = 0.0, reserved = 0.0;
-    for (int64_t k = 0; k < count; k++) {
-        double shares = taken(w, row, columns[k], wanted[k]);
+    for (const Buy *one = buys; one < buys + count; one++) {
+        double shares = taken(w, row, one->column, one->wanted);
         if (shares == 0.0)
             continue;
-        double value = shares * priced(w, row, columns[k], shares, traded(w, row, columns[k]));
+        double value = shares * priced(w, row, one->column, shares, one->open);
         cost += value + greater(accrues(&p->commission, shares, value), p->commission.minimum);
         reserved += p->commission.minimum;
     }
-    double power = p->cash[p->sleeves ? columns[0] : 0] + (p->credit != 0.0 ? p->credit * equity : 0.0);
+    double power = p->cash[p->sleeves ? buys->column : 0] + (p->credit != 0.0 ? p->credit * equity : 0.0);
     double free = power - reserved, share = free > DUST * p->start_cash ? free / cost : 0.0;
-    for (int64_t k = 0; k < count; k++) {
-        double got = taken(w, row, columns[k], wanted[k]);
+    for (const Buy *one = buys; one < buys + count; one++) {
+        double got = taken(w, row, one->column, one->wanted);
         int cut = got != 0.0 && !(cost <= power);
         if (cut)
             got = p->liquidity.lot != 0.0 && !isfinite(got * share) ? 0.0 : whole_lots(&p->liquidity, got * share);
         if (got > 0.0)
-            trade(w, row, columns[k], got, traded(w, row, columns[k]), &p->accrued[columns[k]]);
-        rest(w, columns[k], cut && !unpaid ? 0.0 : wanted[k] - got);
+            trade(w, row, one->column, got, one->open, &p->accrued[one->column]);
+        rest(w, one->column, cut && !unpaid ? 0.0 : one->wanted - got);
     }
 }
 
@@ -67,20 +66,22 @@ static void end_called(Work *w) {
 static void fill(Work *w, int64_t row) {
     Pass *p = w->p;
     int valued = p->at_fill || p->credit != 0.0, unpaid = 0;
-    end_called(w);
-    obey(w, row);
-    double equity = valued && !p->sleeves ? account_equity(w, row, 0, 1) : 0.0;
+    if (w->calls) {
+        end_called(w);
+        obey(w, row);
+    }
+    double equity = valued && !p->sleeves ? equity_at_open(w, row, 0) : 0.0;
     int64_t count = 0;
     EACH(c, w->waiting, w->words) {
         int64_t i = (int64_t)c;
         double order = p->pending[i], reference = traded(w, row, i);
         if (valued && p->sleeves)
-            equity = account_equity(w, row, i, 1);
+            equity = equity_at_open(w, row, i);
         double wanted = p->at_fill ? size(p, i, order, price_of(w, row, i), equity) : order;
         if (none(reference)) {
             unpaid |= wanted < 0.0;
         } else if (wanted > 0.0) {
-            w->buys[count] = (int32_t)i, w->wanted[count++] = wanted;
+            w->buys[count++] = (Buy){wanted, reference, i};
         } else if (wanted <= 0.0) {
             double sold = taken(w, row, i, wanted);
             if (sold != 0.0)
@@ -89,10 +90,10 @@ static void fill(Work *w, int64_t row) {
         }
     }
     if (count && !p->sleeves)
-        buy(w, row, w->buys, w->wanted, count, equity, unpaid);
+        buy(w, row, w->buys, count, equity, unpaid);
     for (int64_t k = 0; p->sleeves && k < count; k++) { /* a sleeve's sale that waits is its only order */
-        equity = valued ? account_equity(w, row, w->buys[k], 1) : 0.0;
-        buy(w, row, w->buys + k, w->wanted + k, 1, equity, 0);
+        equity = valued ? equity_at_open(w, row, w->buys[k].column) : 0.0;
+        buy(w, row, w->buys + k, 1, equity, 0);
     }
 }
 
@@ -100,7 +101,7 @@ static void fill(Work *w, int64_t row) {
 static void decide(Work *w, int64_t row) {
     Pass *p = w->p;
     double bar = (double)(p->bars + w->base + row);
-    double equity = p->at_fill || p->sleeves ? 0.0 : account_equity(w, row, 0, 0);
+    double equity = p->at_fill || p->sleeves ? 0.0 : equity_at_close(w, row, 0);
     for (int64_t k = w->first[row]; k >= 0; k = w->decision[k].next) {
         int64_t i = w->decision[k].column;
         set_unsized(w, i, 1);
@@ -112,7 +113,7 @@ static void decide(Work *w, int64_t row) {
         double order = w->current[i];
         if (!p->at_fill) {
             if (p->sleeves)
-                equity = account_equity(w, row, i, 0);
+                equity = equity_at_close(w, row, i);
             order = size(p, i, order, w->mark[i][row], equity);
             if (none(order))
                 continue; /* no price is known yet */

@@ -38,16 +38,25 @@ static void set_cash(Work *w, int64_t row, int64_t account, double cash) {
     p->cash[account] = cash;
 }
 
-/* Equity of column i's account; `at_open`: at the row's opens, else at its closes. */
-static double account_equity(const Work *w, int64_t row, int64_t i, int at_open) {
+/* Equity of column i's account at the row's closes. */
+static double equity_at_close(const Work *w, int64_t row, int64_t i) {
     const Pass *p = w->p;
     double total = 0.0;
-    if (p->sleeves) {
-        double price = at_open ? price_of(w, row, i) : w->mark[i][row];
-        return p->cash[i] + (p->shares[i] != 0.0 ? p->shares[i] * price : 0.0);
-    }
+    if (p->sleeves)
+        return p->cash[i] + (p->shares[i] != 0.0 ? p->shares[i] * w->mark[i][row] : 0.0);
     EACH(c, w->holds, w->words)
-        total += p->shares[c] * (at_open ? price_of(w, row, (int64_t)c) : w->mark[c][row]);
+        total += p->shares[c] * w->mark[c][row];
+    return p->cash[0] + total;
+}
+
+/* The same at its opens. */
+static double equity_at_open(const Work *w, int64_t row, int64_t i) {
+    const Pass *p = w->p;
+    double total = 0.0;
+    if (p->sleeves)
+        return p->cash[i] + (p->shares[i] != 0.0 ? p->shares[i] * price_of(w, row, i) : 0.0);
+    EACH(c, w->holds, w->words)
+        total += p->shares[c] * price_of(w, row, (int64_t)c);
     return p->cash[0] + total;
 }
 
