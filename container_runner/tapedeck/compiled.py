@@ -7,6 +7,7 @@ for a machine where it was not built.
 from __future__ import annotations
 
 import ctypes
+import logging
 from functools import cache
 from pathlib import Path
 
@@ -15,12 +16,16 @@ from numpy.typing import NDArray
 
 ABI = 8  # raised with every change of a compiled function's arguments; compiled.c states it too
 _FOLDER = Path(__file__).parent / "engine"
+MISSING = (
+    "tapedeck's compiled parts were not built, or from other sources: runs give the same figures and take up to a "
+    "hundred times as long. Install the package again where a C compiler is, or run `make kernel`"
+)
 _KEPT = 128 << 20  # bytes of freed memory
 
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """Return the library; None where it was not built, or was built from other sources than these modules expect."""
+    """Return the library; None, and a warning in the log, where it was not built or was built from other sources."""
     for path in sorted(_FOLDER.glob("_kernel*.so")):  # setuptools puts the interpreter's tag into the name
         try:
             found = ctypes.CDLL(str(path))
@@ -30,6 +35,7 @@ def library() -> ctypes.CDLL | None:
             found.holds_infinite.argtypes = [ctypes.c_void_p, ctypes.c_int64]
             found.keep_memory.argtypes, found.keep_memory.restype = [ctypes.c_int32], None
             return found
+    logging.getLogger(__name__).warning("%s", MISSING)
     return None
 
 
