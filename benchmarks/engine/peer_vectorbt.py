@@ -26,6 +26,7 @@ def main() -> None:
     `workload`: S1, S2, S3. `engine`: numba or rust. `how`: "signals" (percent of a sleeve's cash), "fill" or "decision"
     (target percent of equity, valued at the fill's open or at the close before). `accounts`: "sleeves" or "one"
     (`cash_sharing`). `figures`: drawdown and Sharpe as well. `curve`: digest and last values of equity as well.
+    `decisions`: a file to write what is wanted to, bool (bars, symbols).
     """
     asked = json.loads(sys.argv[1])
     vbt.settings["engine"] = asked["engine"]
@@ -51,6 +52,8 @@ def once(frames: Frames, asked: dict[str, Any]) -> Any:
     if how == "signals":
         cash = bars.CASH / (close.shape[1] if close.ndim > 1 else 1)
         return by_signals(frames, fast, slow, float(asked.get("size", inputs.WEIGHT)), cash)
+    if "decisions" in asked:
+        np.save(asked["decisions"], fast > slow)
     return by_targets(frames, fast > slow, asked)
 
 
