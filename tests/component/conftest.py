@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 from moto import mock_aws
+from moto.server import ThreadedMotoServer
 
 from backtest.cloud import clients
 from backtest.store import Store, store_of
@@ -24,6 +25,16 @@ from tests.component.fake_cluster import NAMESPACE, FakeCluster
 from tests.component.vendor_drops import Bench
 
 REGION = "us-east-1"
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """The address of a moto that other processes can reach."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -201,31 +201,35 @@ def test_a_completed_run_may_finish_its_pod(
     assert cluster.jobs == {}
 
 
-def test_a_completed_run_without_a_report_is_noticed(
-    deployment: Deployment, cluster: FakeCluster, running: Job, database: Database
-) -> None:
+@pytest.fixture
+def completed(deployment: Deployment, cluster: FakeCluster, running: Job) -> Job:
+    """A run that said that it completed, whose Job is done and whose report nobody has made."""
     done = write_event(deployment, running, "COMPLETED", 3, result=write_result(deployment, running))
     deliver(record, created(done))
     cluster.finish(layout.job_name(running.id, 1), "Complete", "CompletionsReached")
+    return running
+
+
+@pytest.mark.usefixtures("completed")
+def test_a_completed_run_without_a_report_is_noticed(database: Database) -> None:
     sql(database, "UPDATE backtest_jobs SET finished_at = now() - interval '3 minutes'")
     assert look() == {"reports missing": 1}
 
 
 def test_a_report_that_no_delivery_made_is_given_up_so_that_nobody_waits_for_it(
-    deployment: Deployment, cluster: FakeCluster, running: Job, database: Database
+    deployment: Deployment, completed: Job, database: Database
 ) -> None:
-    done = write_event(deployment, running, "COMPLETED", 3, result=write_result(deployment, running))
-    deliver(record, created(done))
-    cluster.finish(layout.job_name(running.id, 1), "Complete", "CompletionsReached")
     sql(database, "UPDATE backtest_jobs SET finished_at = now() - interval '89 minutes'")
     assert look() == {"reports missing": 1}
     sql(database, "UPDATE backtest_jobs SET finished_at = now() - interval '91 minutes'")
     assert look() == {"reports given up": 1}
-    job = deployment.store.jobs.get(running.id)
+    job = deployment.store.jobs.get(completed.id)
     assert job and (job.status, job.report_status) == ("COMPLETED", "FAILED")
     assert look() == {}
-    deployment.store.jobs.report_done(running.id, 1, ready=True)  # an operator had it rendered out of the dead letters
-    job = deployment.store.jobs.get(running.id)
+    deployment.store.jobs.report_done(
+        completed.id, 1, ready=True
+    )  # an operator had it rendered out of the dead letters
+    job = deployment.store.jobs.get(completed.id)
     assert job and job.report_status == "READY"
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import boto3
 import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
-from moto.server import ThreadedMotoServer
 
 import run_objects
 from backtest import layout, view
@@ -99,15 +98,6 @@ def test_an_artifact_past_every_bound_ends_the_report_and_is_not_tried_for_ever(
 ) -> None:
     monkeypatch.setattr("backtest.report.facts.OBJECT_BYTES", 2_000_000)
     assert rendered(deployment, left(deployment, 10, calls=20_000)) == "FAILED"
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture
