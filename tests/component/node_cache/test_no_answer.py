@@ -90,12 +90,18 @@ def test_a_daemon_that_comes_later_is_found(tmp_path: Path, market: Market) -> N
         assert daemon.told()["made"] == 2
 
 
+def held_up(market: Market) -> tuple[Watched, threading.Event]:
+    """The market's store, whose months come when the event lets them go."""
+    slow, let_go = Watched(market.store.root), threading.Event()
+    slow.before = lambda: (let_go.wait(20), None)[1]
+    return slow, let_go
+
+
 def test_a_slow_s3_makes_the_daemon_answer_what_it_has_and_make_the_rest_later(
     tmp_path: Path, market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sidecar.near._MOST_WAIT_MS", 50)
-    slow, let_go = Watched(market.store.root), threading.Event()
-    slow.before = lambda: (let_go.wait(20), None)[1]
+    slow, let_go = held_up(market)
     with running(tmp_path / "cache", slow) as daemon:
         assert market.reads_right(daemon.near())
         assert market.store.gets == 4
@@ -111,8 +117,7 @@ def test_a_daemon_that_gives_nothing_three_times_is_not_asked_again(
     tmp_path: Path, market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sidecar.near._MOST_WAIT_MS", 1)
-    slow, let_go = Watched(market.store.root), threading.Event()
-    slow.before = lambda: (let_go.wait(20), None)[1]
+    slow, let_go = held_up(market)
     with running(tmp_path / "cache", slow) as daemon:
         near = daemon.near()
         for _ in range(5):
