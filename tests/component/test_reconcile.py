@@ -226,9 +226,7 @@ def test_a_report_that_no_delivery_made_is_given_up_so_that_nobody_waits_for_it(
     job = deployment.store.jobs.get(completed.id)
     assert job and (job.status, job.report_status) == ("COMPLETED", "FAILED")
     assert look() == {}
-    deployment.store.jobs.report_done(
-        completed.id, 1, ready=True
-    )  # an operator had it rendered out of the dead letters
+    deployment.store.jobs.report_done(completed.id, 1, ready=True)  # rendered after all, out of the dead letters
     job = deployment.store.jobs.get(completed.id)
     assert job and job.report_status == "READY"
 
